@@ -1,0 +1,1 @@
+"""EspoCRM documents to xAI files and collections."""

@@ -1,0 +1,1 @@
+"""The one HTTP door: signed webhooks in, keyed events out."""
