@@ -1,0 +1,1 @@
+"""One actor per entity: mailbox, lease, journal, and the worker that runs them."""

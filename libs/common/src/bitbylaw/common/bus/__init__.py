@@ -1,0 +1,1 @@
+"""NATS JetStream behind a thin port of ours: topology, publishing, consuming, key-value buckets, dead letters."""

@@ -1,0 +1,1 @@
+"""EspoCRM's REST API, as far as the services need it."""

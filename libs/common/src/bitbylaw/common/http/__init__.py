@@ -1,0 +1,1 @@
+"""Calls to outside systems: limits, breaker, retries, Retry-After, streaming."""

@@ -1,0 +1,1 @@
+"""A service's life: start, signals, drain, health and metrics."""

@@ -1,0 +1,66 @@
+"""Logs are events with fields, one JSON object a line (or coloured columns for a terminal).
+
+No decoration, no personal data: log ids, counts, kinds and durations; never names, texts or bodies.
+"""
+
+import logging
+import sys
+from enum import StrEnum
+
+import structlog
+from structlog.typing import EventDict, FilteringBoundLogger, WrappedLogger
+
+from bitbylaw.common.telemetry.trace import current_trace
+
+
+class LogFormat(StrEnum):
+    """How a log line looks."""
+
+    JSON = "json"
+    CONSOLE = "console"
+
+
+class LogLevel(StrEnum):
+    """The least grave events that are written."""
+
+    DEBUG = "debug"
+    INFO = "info"
+    WARNING = "warning"
+    ERROR = "error"
+
+
+def _add_trace(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:
+    trace = current_trace.get()
+    if trace is not None:
+        event.setdefault("trace", trace.trace_id)
+    return event
+
+
+def configure_logging(service: str, log_format: LogFormat, level: LogLevel) -> None:
+    """Send this process's logs to standard error in `log_format`, from `level` on, each with the service's name."""
+    processors: list[structlog.typing.Processor] = [
+        structlog.contextvars.merge_contextvars,
+        structlog.processors.add_log_level,
+        structlog.processors.TimeStamper(fmt="iso", utc=True),
+        _add_trace,
+    ]
+    if log_format is LogFormat.JSON:
+        processors += [structlog.processors.dict_tracebacks, structlog.processors.JSONRenderer(ensure_ascii=False)]
+    else:
+        processors.append(structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty()))
+    structlog.configure(
+        processors=processors,
+        wrapper_class=structlog.make_filtering_bound_logger(logging.getLevelName(level.upper())),
+        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+        cache_logger_on_first_use=True,
+    )
+    structlog.contextvars.bind_contextvars(service=service)
+    logging.basicConfig(level=logging.WARNING, format="%(name)s: %(message)s", stream=sys.stderr)
+    # nats-py logs every broken connection with a traceback; our own event `bus_disconnected` says it once.
+    logging.getLogger("nats").setLevel(logging.CRITICAL)
+
+
+def get_logger(component: str) -> FilteringBoundLogger:
+    """The logger of one part of a service."""
+    logger: FilteringBoundLogger = structlog.get_logger(component=component)
+    return logger
