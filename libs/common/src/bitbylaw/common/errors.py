@@ -44,11 +44,11 @@ class ConfigurationError(BitByLawError):
         self.faults = faults
 
 
-class BusUnavailable(BitByLawError):  # noqa: N818  (a state of the bus, named like one)
+class BusUnavailable(BitByLawError):
     """JetStream refused or did not answer in time: the message must be taken as not stored."""
 
 
-class LeaseLost(BitByLawError):  # noqa: N818  (what happened, in the field's own word)
+class LeaseLost(BitByLawError):
     """The lease of the entity ran out or went to another holder; nothing may be written under it any more."""
 
 
@@ -86,7 +86,7 @@ class StaleWrite(TransientError):
     """A write's precondition failed because somebody else wrote in between."""
 
 
-class UpstreamDown(BitByLawError):  # noqa: N818  (a state of the upstream, named like one)
+class UpstreamDown(BitByLawError):
     """A whole upstream system is away. `delay` is the pause in seconds until its breaker lets a probe through."""
 
     def __init__(self, system: str, message: str, *, delay: float) -> None:

@@ -1,7 +1,7 @@
 """Settings: declared as data, read once at start from the environment, all faults reported together.
 
-A settings class is a frozen Struct whose fields carry an `Env`: the variable, its default and what it is for. Fields whose
-type is again a settings class are read recursively. `NAME_FILE` names a file that holds the value of `NAME`.
+A settings class is a frozen Struct whose fields carry an `Env`: the variable, its default and what it is for. Fields
+whose type is again a settings class are read recursively. `NAME_FILE` names a file that holds the value of `NAME`.
 """
 
 import tomllib
@@ -96,9 +96,7 @@ def optional_path(text: str) -> Path | None:
 class NatsSettings(msgspec.Struct, frozen=True):
     """How to reach the bus and how many copies of a stream it keeps."""
 
-    url: Annotated[
-        str, Env("NATS_URL", "nats://127.0.0.1:4222", "Addresses of the NATS servers, separated by commas")
-    ]
+    url: Annotated[str, Env("NATS_URL", "nats://127.0.0.1:4222", "Addresses of the NATS servers, separated by commas")]
     creds_file: Annotated[Path | None, Env("NATS_CREDS_FILE", "", "Credentials file", optional_path)]
     replicas: Annotated[int, Env("NATS_REPLICAS", "1", "Copies of each stream and bucket (3 in a cluster)", count)]
 
@@ -192,13 +190,14 @@ def _read(env: Env, environ: Mapping[str, str], faults: list[str]) -> Any:
         return env.parse(text) if env.parse else text
     except ValueError as error:
         shown = "" if env.secret else f" {text!r}"
-        reason = f"must be one of {', '.join(env.parse)}" if _is_enum(env.parse) else error
-        faults.append(f"{env.name}:{shown} {reason}")
+        faults.append(f"{env.name}:{shown} {_choices(env.parse) or error}")
         return None
 
 
-def _is_enum(parse: object) -> bool:
-    return isinstance(parse, type) and issubclass(parse, StrEnum)
+def _choices(parse: object) -> str:
+    if isinstance(parse, type) and issubclass(parse, StrEnum):
+        return f"must be one of {', '.join(parse)}"
+    return ""
 
 
 def _text(env: Env, environ: Mapping[str, str]) -> str | None:
