@@ -3,6 +3,7 @@
 BitByLawError                   anything we raise on purpose
  ├─ ConfigurationError          the environment or the TOML file is wrong; the process exits with 2
  ├─ BusUnavailable              JetStream did not acknowledge; nothing may be taken for stored
+ ├─ RevisionConflict            a key of a bucket is not at the revision its writer expected
  ├─ LeaseLost                   another holder may be at work; stop before the next write, run again later
  ├─ TransientError              may pass by itself: retried with backoff, counted as an attempt
  │   ├─ RateLimited             retried at the time the upstream names
@@ -46,6 +47,10 @@ class ConfigurationError(BitByLawError):
 
 class BusUnavailable(BitByLawError):
     """JetStream refused or did not answer in time: the message must be taken as not stored."""
+
+
+class RevisionConflict(BitByLawError):
+    """The key is not at the revision the writer expected: somebody else wrote, or it is gone."""
 
 
 class LeaseLost(BitByLawError):

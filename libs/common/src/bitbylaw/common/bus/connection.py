@@ -1,0 +1,131 @@
+"""The connection to NATS: reconnects for ever, fails at once while it is away, says so once.
+
+nats-py 2.16 stays behind this module and its neighbours in `bus`; nothing else imports it.
+"""
+
+import asyncio
+import random
+from collections.abc import Callable
+from contextlib import suppress
+
+from nats.aio.client import Client
+from nats.errors import Error as NatsError
+from nats.js import JetStreamContext
+
+from bitbylaw.common.errors import BusUnavailable
+from bitbylaw.common.settings import NatsSettings
+from bitbylaw.common.telemetry.logging import get_logger
+
+#: Seconds between two tries to reach the server; nats-py's own default of 2 s would triple the outage of a restart.
+RECONNECT_WAIT = (0.1, 0.25)
+#: A server that answers no ping for two of these (seconds) counts as gone.
+PING_INTERVAL = 5
+#: Seconds JetStream may take for an answer.
+API_TIMEOUT = 5.0
+
+log = get_logger("bus")
+
+
+def _reconnect_wait() -> float:
+    """A little different in every process, so that they do not all come back in the same instant."""
+    low, high = RECONNECT_WAIT
+    return low + random.random() * (high - low)  # noqa: S311  (jitter)
+
+
+class Bus:
+    """One process's connection. `on_disconnect` and `on_reconnect` callbacks run on the event loop, in order."""
+
+    def __init__(self) -> None:
+        self.nc = Client()
+        self._js: JetStreamContext | None = None
+        self._up = asyncio.Event()
+        self._on_disconnect: list[Callable[[], None]] = []
+        self._on_reconnect: list[Callable[[], None]] = []
+
+    @property
+    def js(self) -> JetStreamContext:
+        """JetStream's API; only after `connect`."""
+        if self._js is None:
+            raise BusUnavailable("not connected to NATS yet")
+        return self._js
+
+    @property
+    def connected(self) -> bool:
+        """Whether a server is reached right now."""
+        return self._up.is_set()
+
+    def on_disconnect(self, callback: Callable[[], None]) -> None:
+        """Call `callback` whenever the server is lost."""
+        self._on_disconnect.append(callback)
+
+    def on_reconnect(self, callback: Callable[[], None]) -> None:
+        """Call `callback` whenever a server is reached again (not at the first connection)."""
+        self._on_reconnect.append(callback)
+
+    async def connect(self, settings: NatsSettings, name: str) -> None:
+        """Reach a server, trying until one answers: a service may start before its bus."""
+        await self.nc.connect(
+            servers=settings.url.split(","),
+            name=name,
+            allow_reconnect=True,
+            max_reconnect_attempts=-1,
+            reconnect_time_wait=_reconnect_wait(),  # type: ignore[arg-type]  # seconds; a fraction works
+            ping_interval=PING_INTERVAL,
+            max_outstanding_pings=2,
+            connect_timeout=2,
+            # 0: a publish while disconnected fails at once, so that nobody waits for an answer to what was never sent.
+            pending_size=0,
+            user_credentials=str(settings.creds_file) if settings.creds_file else None,
+            error_cb=self._error,
+            disconnected_cb=self._disconnected,
+            reconnected_cb=self._reconnected,
+        )
+        self._js = self.nc.jetstream(timeout=API_TIMEOUT)
+        self._up.set()
+        log.info("bus_connected", server=self.nc.connected_url.netloc if self.nc.connected_url else None)
+
+    async def wait_connected(self, timeout: float) -> None:
+        """Return when a server is reached.
+
+        Raises:
+            BusUnavailable: none was within `timeout` seconds.
+        """
+        if self._up.is_set():
+            return
+        try:
+            async with asyncio.timeout(timeout):
+                await self._up.wait()
+        except TimeoutError:
+            raise BusUnavailable("NATS is not reachable") from None
+
+    async def close(self) -> None:
+        """Send what is pending and leave."""
+        with suppress(NatsError, OSError, TimeoutError):
+            if self.connected:
+                await self.nc.flush(timeout=2)
+        await self.nc.close()
+
+    async def _error(self, error: Exception) -> None:
+        # While disconnected every try to reconnect reports its failure here; the disconnect was logged once.
+        if self.connected:
+            log.warning("bus_error", error=type(error).__name__)
+
+    async def _disconnected(self) -> None:
+        if self._up.is_set():
+            self._up.clear()
+            log.warning("bus_disconnected")
+            for callback in self._on_disconnect:
+                callback()
+
+    async def _reconnected(self) -> None:
+        self._up.set()
+        log.info("bus_reconnected")
+        for callback in self._on_reconnect:
+            callback()
+
+
+async def connect(settings: NatsSettings, name: str) -> Bus:
+    """A connected bus for the process `name`."""
+    bus = Bus()
+    await bus.connect(settings, name)
+    return bus
