@@ -21,6 +21,8 @@ ENTITY_ID = re.compile(r"[0-9a-f]{17}|[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12
 KUERZEL = re.compile(r"[A-Za-zÄÖÜäöüß0-9_-]{1,20}")
 
 MAX_PAYLOAD_BYTES = 64 * 1024
+#: Longest `ce-id` and `ce-source` that are taken over; they go back out in headers, where they must not break limits.
+MAX_HEADER_CHARACTERS = 256
 
 
 class Action(StrEnum):
@@ -184,12 +186,12 @@ def parse_event(subject: str, body: bytes, headers: Mapping[str, str] | None, *,
         kind=kind,
         action=action,
         entity_id=payload.entity_id,
-        source=given.get(Header.CE_SOURCE, source),
+        source=given.get(Header.CE_SOURCE, "")[:MAX_HEADER_CHARACTERS].strip() or source,
         time=_time(given.get(Header.CE_TIME), now),
         trace=TraceParent.parse(given.get(Header.TRACEPARENT)) or TraceParent.new(),
         attempt=int(attempt) if attempt.isdecimal() and len(attempt) < 4 else 0,  # noqa: PLR2004  (999 tries at most)
         force=payload.force or given.get(Header.FORCE) == "true",
-        id=given.get(Header.CE_ID) or uuid4().hex,
+        id=given.get(Header.CE_ID, "")[:MAX_HEADER_CHARACTERS].strip() or uuid4().hex,
     )
 
 
@@ -202,7 +204,7 @@ def _payload(body: bytes, keyed_id: str | None) -> EventPayload:
         payload = msgspec.json.decode(body, type=EventPayload)
     except msgspec.ValidationError as error:
         raise EventInvalid(f'payload is not {{"entity_id":"…"}}: {error}') from None
-    except (msgspec.DecodeError, UnicodeDecodeError):
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         raise EventInvalid("payload is not JSON") from None
     valid_entity_id(payload.entity_id)
     return payload

@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any, TypeVar, get_args, get_origin, get_type_hints
+from urllib.parse import urlsplit
 
 import msgspec
 
@@ -34,7 +35,10 @@ class Env(msgspec.Struct, frozen=True):
 
 def positive(text: str) -> float:
     """A number above zero."""
-    value = float(text)
+    try:
+        value = float(text)
+    except ValueError:
+        value = 0.0
     if not 0 < value < float("inf"):
         raise ValueError("must be a number above 0")
     return value
@@ -85,9 +89,27 @@ def optional_path(text: str) -> Path | None:
     if not text:
         return None
     path = Path(text)
-    if not path.is_file():
+    try:
+        found = path.is_file()
+    except OSError as error:  # a directory on the way that may not be entered, say
+        raise ValueError(f"cannot be looked at ({error.strerror})") from None
+    if not found:
         raise ValueError("names no file")
     return path
+
+
+def servers(text: str) -> str:
+    """Addresses of NATS servers, separated by commas, without spaces."""
+    found = [part.strip() for part in text.split(",")]
+    for address in found:
+        try:
+            parts = urlsplit(address if "://" in address else f"nats://{address}")
+            fits = parts.scheme in {"nats", "tls", "ws", "wss"} and bool(parts.hostname) and parts.port != 0
+        except ValueError:  # its own text would quote the address
+            fits = False
+        if not fits:
+            raise ValueError("must be addresses like nats://host:4222, separated by commas")
+    return ",".join(found)
 
 
 # --- settings every service has --------------------------------------------------------------------------------------
@@ -96,7 +118,16 @@ def optional_path(text: str) -> Path | None:
 class NatsSettings(msgspec.Struct, frozen=True):
     """How to reach the bus and how many copies of a stream it keeps."""
 
-    url: Annotated[str, Env("NATS_URL", "nats://127.0.0.1:4222", "Addresses of the NATS servers, separated by commas")]
+    url: Annotated[
+        str,
+        Env(
+            "NATS_URL",
+            "nats://127.0.0.1:4222",
+            "Addresses of the NATS servers, separated by commas",
+            servers,
+            secret=True,  # it may carry a password
+        ),
+    ]
     creds_file: Annotated[Path | None, Env("NATS_CREDS_FILE", "", "Credentials file", optional_path)]
     replicas: Annotated[int, Env("NATS_REPLICAS", "1", "Copies of each stream and bucket (3 in a cluster)", count)]
 
@@ -182,6 +213,9 @@ def _read(env: Env, environ: Mapping[str, str], faults: list[str]) -> Any:
         text = _text(env, environ)
     except OSError as error:
         faults.append(f"{env.name}_FILE: cannot be read ({error.strerror})")
+        return None
+    except ValueError:
+        faults.append(f"{env.name}_FILE: is no text in UTF-8, or no path")
         return None
     if text is None:
         faults.append(f"{env.name}: missing ({env.doc})")

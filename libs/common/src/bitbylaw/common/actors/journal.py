@@ -27,6 +27,7 @@ class Journal(Generic[_Record]):
         self._entity = entity
         self._revision = revision
         self._guard = guard
+        self._forgotten = False
         #: The record as it was last read or saved.
         self.record = record
 
@@ -37,7 +38,7 @@ class Journal(Generic[_Record]):
             LeaseLost: the lease is over, or somebody else saved meanwhile.
             BusUnavailable: it may or may not be written; end the run and read again.
         """
-        if record == self.record:
+        if record == self.record and not self._forgotten:
             return
         self._guard()
         try:
@@ -45,6 +46,7 @@ class Journal(Generic[_Record]):
         except RevisionConflict:
             raise LeaseLost(f"journal of {self._entity.key} was written by somebody else") from None
         self.record = record
+        self._forgotten = False
 
     async def forget(self) -> None:
         """Remove the record.
@@ -57,6 +59,7 @@ class Journal(Generic[_Record]):
             self._guard()
             await self._bucket.remove(self._revision)
             self._revision = 0
+            self._forgotten = True
 
 
 class Journals(Generic[_Record]):

@@ -22,6 +22,8 @@ from bitbylaw.common.events import EntityRef
 
 #: Seconds of a lease's life that writes leave unused: what was sent must arrive while the lease still holds.
 MARGIN = 1.0
+#: At most this part of a short life is left unused: a lease of one second must let writes through at all.
+MARGIN_PART = 0.25
 
 
 class LeaseState(StrEnum):
@@ -43,7 +45,7 @@ class LeaseValue(msgspec.Struct, frozen=True):
 class Lease:
     """One holder's view of its lease. Times are seconds of the event loop's clock."""
 
-    __slots__ = ("_clock", "_revision", "_state", "_ttl", "_valid_until", "entity", "key", "value")
+    __slots__ = ("_clock", "_margin", "_revision", "_state", "_ttl", "_valid_until", "entity", "key", "value")
 
     def __init__(
         self,
@@ -60,6 +62,7 @@ class Lease:
         self.key = key
         self.value = value
         self._ttl = ttl
+        self._margin = min(MARGIN, ttl * MARGIN_PART)
         self._clock = clock
         self._revision = revision
         self._state = LeaseState.HELD
@@ -91,7 +94,7 @@ class Lease:
         state = self.state
         if state is not LeaseState.HELD:
             raise LeaseLost(f"lease of {self.entity.key} is {state}")
-        if self._clock() >= self._valid_until - MARGIN:
+        if self._clock() >= self._valid_until - self._margin:
             raise LeaseLost(f"lease of {self.entity.key} is about to end")
 
     def renewed(self, revision: int, sent_at: float) -> None:

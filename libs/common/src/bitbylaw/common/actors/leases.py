@@ -14,7 +14,7 @@ from nats.errors import Error as NatsError
 
 from bitbylaw.common.actors.lease import Lease, LeaseState, LeaseValue
 from bitbylaw.common.bus.connection import Bus
-from bitbylaw.common.bus.kv import Bucket
+from bitbylaw.common.bus.kv import Bucket, BucketGone
 from bitbylaw.common.errors import BusUnavailable, RevisionConflict
 from bitbylaw.common.events import EntityRef
 from bitbylaw.common.telemetry.logging import get_logger
@@ -133,6 +133,9 @@ class Leases:
     @asynccontextmanager
     async def _announced(self, entity: EntityRef) -> AsyncIterator[asyncio.Event]:
         released = asyncio.Event()
+        if not self._bus.connected:  # nats-py would send the subscription later, when nobody is there to end it
+            yield released
+            return
 
         async def hear(_: Msg) -> None:
             released.set()
@@ -179,6 +182,8 @@ class Leases:
         """After a reconnect: the bucket lives in memory, so the lease may be gone, or be somebody else's."""
         try:
             entry = await self._bucket.get(lease.key)
+        except BucketGone:
+            entry = None
         except BusUnavailable:
             self._drop_if_lost(lease)
             return

@@ -112,8 +112,8 @@ class Settlement:
     async def _bury(self, handler: Handler, run: Run, error: BaseException, attempts: int) -> None:
         try:
             await handler.give_up(run, error)
-        except BitByLawError as unmarked:
-            log.warning("entity_not_marked", error=unmarked.kind, reason=str(unmarked))
+        except Exception as unmarked:  # noqa: BLE001  (marking is a courtesy; it must not cost the dead letter)
+            log.warning("entity_not_marked", error=_kind(unmarked), reason=str(unmarked))
         latest = run.latest
         letter = dead_letter(
             latest.subject,

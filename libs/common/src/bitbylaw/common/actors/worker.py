@@ -12,13 +12,13 @@ from datetime import UTC, datetime
 from bitbylaw.common.http.client import write_guard
 from structlog.contextvars import bound_contextvars
 
-from bitbylaw.common.actors.lease import Lease
+from bitbylaw.common.actors.lease import Lease, LeaseState
 from bitbylaw.common.actors.leases import LOOK_AGAIN, Leases
 from bitbylaw.common.actors.mailbox import Mailbox, MailboxState
 from bitbylaw.common.actors.run import Handler, Run
 from bitbylaw.common.actors.settlement import Held, Settlement
 from bitbylaw.common.bus.connection import Bus
-from bitbylaw.common.bus.consumer import ACK_WAIT, ConsumerSpec, Delivery, PullConsumer, ensure_consumer
+from bitbylaw.common.bus.consumer import ConsumerSpec, Delivery, PullConsumer, ensure_consumer
 from bitbylaw.common.errors import BusUnavailable, EventInvalid, LeaseLost
 from bitbylaw.common.events import EntityRef, parse_event
 from bitbylaw.common.telemetry.logging import get_logger
@@ -27,8 +27,8 @@ from bitbylaw.common.telemetry.trace import current_trace
 
 #: Messages in hand at most, waiting or running; the rest stays in the stream for other replicas.
 MAX_HELD = 512
-#: Seconds between two reports of progress on everything in hand.
-PROGRESS_EVERY = ACK_WAIT / 3
+#: Reports of progress on everything in hand for each `ack_wait` of the consumer.
+PROGRESS_REPORTS = 3
 
 log = get_logger("worker")
 
@@ -61,6 +61,7 @@ class Worker:
         self._slots = asyncio.Semaphore(concurrency)
         self._max_held = max_held
         self._max_run_seconds = max_run_seconds
+        self._progress_every = spec.ack_wait / PROGRESS_REPORTS
         self._mailboxes: dict[EntityRef, Mailbox[Held]] = {}
         self._tasks: set[asyncio.Task[None]] = set()
         self._held = 0
@@ -78,6 +79,8 @@ class Worker:
         ticker = asyncio.create_task(self._report_progress())
         try:
             await self.consumer.run()
+            while self._tasks:  # a drain lets runs end: until then their messages are still ours
+                await asyncio.wait(self._tasks)
         finally:
             ticker.cancel()
 
@@ -85,10 +88,8 @@ class Worker:
         """Take nothing more, hand back what has not begun, let runs end; whether all did within `grace` seconds."""
         self._draining = True
         self.consumer.stop()
-        for mailbox in self._mailboxes.values():
-            for held in mailbox.give_back():
-                await held.delivery.nak()
-                self._drop(1)
+        for mailbox in list(self._mailboxes.values()):
+            await self._give_back(mailbox)
         try:
             async with asyncio.timeout(grace):
                 while self._tasks:
@@ -99,6 +100,10 @@ class Worker:
             await asyncio.gather(*self._tasks, return_exceptions=True)
             return False
         return True
+
+    async def _give_back(self, mailbox: Mailbox[Held]) -> None:
+        for held in mailbox.give_back():
+            await self._hand_back(held)
 
     # --- intake ------------------------------------------------------------------------------------------------------
 
@@ -149,8 +154,8 @@ class Worker:
     async def _report_progress(self) -> None:
         """Keep what is in hand from being delivered to another worker while it waits or runs here."""
         while True:
-            await asyncio.sleep(PROGRESS_EVERY)
-            oldest_fresh = asyncio.get_running_loop().time() - PROGRESS_EVERY / 2
+            await asyncio.sleep(self._progress_every)
+            oldest_fresh = asyncio.get_running_loop().time() - self._progress_every / 2
             for mailbox in list(self._mailboxes.values()):
                 for held in mailbox.held:
                     if held.since < oldest_fresh:
@@ -164,7 +169,9 @@ class Worker:
             while not mailbox.is_empty():
                 async with self._slots:
                     done = await self._serve_under_lease(entity, mailbox)
-                if not done:
+                if not done and self._draining:
+                    await self._give_back(mailbox)
+                elif not done:
                     # Waiting for somebody else's lease takes no slot and no attempt.
                     await self._leases.wait_released(entity, LOOK_AGAIN)
         finally:
@@ -184,7 +191,8 @@ class Worker:
             return False
         try:
             while not mailbox.is_empty():
-                if not await self._run_once(entity, mailbox, lease):
+                # Between two runs the lease may have been lost: the next one must not begin beside another holder's.
+                if lease.state is not LeaseState.HELD or not await self._run_once(entity, mailbox, lease):
                     return False
         finally:
             await self._leases.release(lease)

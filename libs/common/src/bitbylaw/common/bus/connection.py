@@ -5,10 +5,11 @@ nats-py 2.16 stays behind this module and its neighbours in `bus`; nothing else 
 
 import asyncio
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from contextlib import suppress
 
 from nats.aio.client import Client
+from nats.errors import ConnectionReconnectingError
 from nats.errors import Error as NatsError
 from nats.js import JetStreamContext
 
@@ -39,6 +40,8 @@ class Bus:
         self.nc = Client()
         self._js: JetStreamContext | None = None
         self._up = asyncio.Event()
+        self._closing = False
+        self._tasks: set[asyncio.Task[None]] = set()
         self._on_disconnect: list[Callable[[], None]] = []
         self._on_reconnect: list[Callable[[], None]] = []
 
@@ -62,10 +65,16 @@ class Bus:
         """Call `callback` whenever a server is reached again (not at the first connection)."""
         self._on_reconnect.append(callback)
 
+    def spawn(self, work: Coroutine[None, None, None]) -> None:
+        """Run `work` beside everything else, at most until `close`."""
+        task = asyncio.create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
     async def connect(self, settings: NatsSettings, name: str) -> None:
         """Reach a server, trying until one answers: a service may start before its bus."""
         await self.nc.connect(
-            servers=settings.url.split(","),
+            servers=[server.strip() for server in settings.url.split(",")],
             name=name,
             allow_reconnect=True,
             max_reconnect_attempts=-1,
@@ -82,7 +91,9 @@ class Bus:
         )
         self._js = self.nc.jetstream(timeout=API_TIMEOUT)
         self._up.set()
-        log.info("bus_connected", server=self.nc.connected_url.netloc if self.nc.connected_url else None)
+        url = self.nc.connected_url
+        # Not the whole address: it may carry a password.
+        log.info("bus_connected", server=f"{url.hostname}:{url.port}" if url else None)
 
     async def wait_connected(self, timeout: float) -> None:
         """Return when a server is reached.
@@ -100,6 +111,10 @@ class Bus:
 
     async def close(self) -> None:
         """Send what is pending and leave."""
+        self._closing = True
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
         with suppress(NatsError, OSError, TimeoutError):
             if self.connected:
                 await self.nc.flush(timeout=2)
@@ -113,9 +128,17 @@ class Bus:
     async def _disconnected(self) -> None:
         if self._up.is_set():
             self._up.clear()
-            log.warning("bus_disconnected")
+            if not self._closing:
+                log.warning("bus_disconnected")
+            self._fail_requests()
             for callback in self._on_disconnect:
                 callback()
+
+    def _fail_requests(self) -> None:
+        """Tell everybody who waits for an answer that none can come any more; nats-py would let them time out."""
+        for waiting in list(self.nc._resp_map.values()):  # noqa: SLF001  (no public way to them)
+            if not waiting.done():
+                waiting.set_exception(ConnectionReconnectingError())
 
     async def _reconnected(self) -> None:
         self._up.set()

@@ -27,6 +27,9 @@ PULL_EXPIRES = 5.0
 #: Seconds of silence after which a pull request counts as lost.
 PULL_LOST = PULL_EXPIRES + 1.5
 
+#: Tokens of a reply subject in its short form, and the place of its first number.
+_ACK_TOKENS, _ACK_NUMBERS = 9, 4
+
 _ACK, _PROGRESS, _NAK = b"+ACK", b"+WPI", b"-NAK"
 
 log = get_logger("consumer")
@@ -39,6 +42,7 @@ class ConsumerSpec(msgspec.Struct, frozen=True):
     durable: str
     filters: tuple[str, ...]
     max_ack_pending: int = 5000
+    ack_wait: float = ACK_WAIT
 
     def config(self) -> ConsumerConfig:
         """JetStream's own form of it. Deliveries are unbounded: attempts are counted by us, in a header."""
@@ -47,7 +51,7 @@ class ConsumerSpec(msgspec.Struct, frozen=True):
             filter_subjects=list(self.filters),
             ack_policy=AckPolicy.EXPLICIT,
             deliver_policy=DeliverPolicy.ALL,
-            ack_wait=ACK_WAIT,
+            ack_wait=self.ack_wait,
             max_deliver=-1,
             max_ack_pending=self.max_ack_pending,
         )
@@ -59,17 +63,18 @@ class Delivery:
     __slots__ = ("_bus", "_reply", "body", "headers", "redelivered", "sequence", "stored", "subject")
 
     def __init__(self, bus: Bus, message: Msg) -> None:
-        # $JS.ACK.<stream>.<consumer>.<delivered>.<stream seq>.<consumer seq>.<timestamp ns>.<pending>, or with a
-        # domain and an account hash before the stream.
+        # $JS.ACK.<stream>.<consumer>.<delivered>.<stream seq>.<consumer seq>.<timestamp ns>.<pending>, or (ADR-15) with
+        # a domain and an account hash before the stream, and then perhaps a random token at the end.
         tokens = message.reply.split(".")
+        numbers = tokens[_ACK_NUMBERS if len(tokens) == _ACK_TOKENS else _ACK_NUMBERS + 2 :]
         self._bus = bus
         self._reply = message.reply
         self.subject = message.subject
         self.body = message.data
         self.headers = message.headers or {}
-        self.redelivered = int(tokens[-5]) > 1
-        self.sequence = int(tokens[-4])
-        self.stored = datetime.fromtimestamp(int(tokens[-2]) / 1e9, UTC)
+        self.redelivered = int(numbers[0]) > 1
+        self.sequence = int(numbers[1])
+        self.stored = datetime.fromtimestamp(int(numbers[3]) / 1e9, UTC)
 
     async def ack(self) -> None:
         """Tell JetStream that the message is done with. A lost acknowledgement only costs a redelivery."""
@@ -140,8 +145,13 @@ class PullConsumer:
                 self.last_turn = asyncio.get_running_loop().time()
                 await self._turn(inbox)
         finally:
-            with suppress(NatsError, OSError):
-                await subscription.unsubscribe()
+            with suppress(NatsError, OSError, TimeoutError):
+                if self._bus.connected:
+                    # What is on its way still arrives, so that it can be handed back instead of waiting for nobody.
+                    async with asyncio.timeout(2.0):
+                        await subscription.drain()  # type: ignore[no-untyped-call]  # nats-py leaves it bare
+                else:
+                    await subscription.unsubscribe()
 
     def stop(self) -> None:
         """Ask for nothing more. Messages already asked for may still come until `run` returns."""

@@ -49,7 +49,8 @@ def dead_letter(
     return DeadLetter(
         subject=subject,
         error=error.kind if isinstance(error, BitByLawError) else type(error).__name__,
-        reason=str(error)[:MAX_REASON],
+        # A text that is no Unicode (a file name, say) must not keep the dead letter from being stored.
+        reason=str(error)[:MAX_REASON].encode(errors="replace").decode(),
         service=service,
         time=now,
         payload=payload[:MAX_REASON].decode(errors="replace"),

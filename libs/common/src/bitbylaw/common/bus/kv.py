@@ -5,6 +5,7 @@ key as free at once, and a fenced removal (delete exactly the revision that one 
 """
 
 import base64
+import re
 from collections.abc import AsyncIterator
 
 import msgspec
@@ -16,6 +17,13 @@ from bitbylaw.common.errors import BusUnavailable, RevisionConflict
 
 _WRONG_LAST_SEQUENCE = {10071, 10164}
 _NO_MESSAGE_FOUND = 10037
+_STREAM_NOT_FOUND = 10059
+#: What `nats kv del` and `nats kv purge` leave behind: a message that says that there is no value.
+_MARKER = re.compile(rb"^(?:KV-Operation: (?:DEL|PURGE)|Nats-Marker-Reason: .*)\r$", re.MULTILINE)
+
+
+class BucketGone(BusUnavailable):
+    """The bucket does not exist: a memory bucket whose server was started again, until somebody makes it anew."""
 
 
 class Entry(msgspec.Struct, frozen=True):
@@ -43,6 +51,12 @@ class _Answer(msgspec.Struct, frozen=True):
 class _Stored(msgspec.Struct, frozen=True):
     seq: int
     data: str = ""
+    hdrs: str = ""
+
+    @property
+    def removed(self) -> bool:
+        """Whether it only marks that the key has no value any more."""
+        return bool(self.hdrs) and _MARKER.search(base64.b64decode(self.hdrs)) is not None
 
 
 _decode = msgspec.json.Decoder(_Answer).decode
@@ -59,15 +73,18 @@ class Bucket:
 
     async def get(self, key: str) -> Entry | None:
         """The value of `key`, as the stream's leader knows it; None if there is none."""
+        last = await self._last(key)
+        return None if last is None or last.removed else Entry(base64.b64decode(last.data), last.seq)
+
+    async def _last(self, key: str) -> _Stored | None:
         query = msgspec.json.encode({"last_by_subj": self._prefix + key})
         answer = await self._ask(f"$JS.API.STREAM.MSG.GET.{self._stream}", query)
         if answer.error is not None:
             if answer.error.err_code == _NO_MESSAGE_FOUND:
                 return None
-            raise BusUnavailable(f"{self.name}: {answer.error.description}")
-        if answer.message is None:
-            return None
-        return Entry(base64.b64decode(answer.message.data), answer.message.seq)
+            gone = answer.error.err_code == _STREAM_NOT_FOUND
+            raise (BucketGone if gone else BusUnavailable)(f"{self.name}: {answer.error.description}")
+        return answer.message
 
     async def create(self, key: str, value: bytes, *, ttl: float | None = None) -> int:
         """Write `key` only if it has no value; its revision.
@@ -85,6 +102,16 @@ class Bucket:
         Raises:
             RevisionConflict: it is not.
         """
+        try:
+            return await self._write(key, value, revision, ttl)
+        except RevisionConflict:
+            last = None if revision else await self._last(key)
+            if last is None or not last.removed:
+                raise
+            # Somebody removed the value by hand; the mark he left must not keep the key from being written for ever.
+            return await self._write(key, value, last.seq, ttl)
+
+    async def _write(self, key: str, value: bytes, revision: int, ttl: float | None) -> int:
         headers = {"Nats-Expected-Last-Subject-Sequence": str(revision)}
         if ttl is not None:
             headers["Nats-TTL"] = f"{int(ttl)}s"

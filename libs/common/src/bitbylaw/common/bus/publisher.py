@@ -11,7 +11,7 @@ from datetime import UTC, datetime, timedelta
 from uuid import uuid4
 
 import msgspec
-from nats.errors import Error as NatsError
+from nats.errors import ConnectionClosedError, ConnectionReconnectingError, OutboundBufferLimitError
 
 from bitbylaw.common.bus.connection import Bus
 from bitbylaw.common.bus.topology import RETRY_PREFIX
@@ -22,6 +22,8 @@ from bitbylaw.common.events import Event
 MAX_BATCH = 500
 #: Batches on their way at once: one is written while the next is sent.
 MAX_IN_FLIGHT = 2
+#: The longest a delayed message waits, whatever an upstream names (seconds).
+MAX_DELAY = 30 * 86400.0
 #: Seconds a publish may take before its caller is told that the bus is unavailable.
 PUBLISH_TIMEOUT = 5.0
 
@@ -64,6 +66,7 @@ class Publisher:
         self._work = asyncio.Event()
         self._slots = asyncio.Semaphore(MAX_IN_FLIGHT)
         self._commits: set[asyncio.Task[None]] = set()
+        self._ended = False
 
     async def run(self) -> None:
         """Commit what gathers, until cancelled; callers still waiting are then told."""
@@ -79,6 +82,7 @@ class Publisher:
                 self._commits.add(task)
                 task.add_done_callback(self._commits.discard)
         finally:
+            self._ended = True
             self._refuse(self._waiting, "the service stops")
             await asyncio.gather(*self._commits, return_exceptions=True)
 
@@ -91,6 +95,8 @@ class Publisher:
         if not messages:
             return
         await self._bus.wait_connected(self._timeout)
+        if self._ended:
+            raise BusUnavailable("not acknowledged: the service stops")
         group = _Group(messages, asyncio.get_running_loop().create_future())
         self._waiting.append(group)
         self._work.set()
@@ -118,34 +124,51 @@ class Publisher:
 
     async def _commit(self, groups: list[_Group]) -> None:
         try:
-            await self._store([message for group in groups for message in group.messages])
-        except (BusUnavailable, NatsError, OSError, TimeoutError) as error:
-            self._refuse(groups, str(error) or type(error).__name__)
-        else:
-            for group in groups:
-                if not group.done.done():
-                    group.done.set_result(None)
+            await self._together(groups)
+        except (TimeoutError, ConnectionClosedError, ConnectionReconnectingError, OutboundBufferLimitError) as error:
+            self._refuse(groups, type(error).__name__)
+        except Exception as error:  # noqa: BLE001  (whatever it was, a caller must not wait for ever)
+            if len(groups) == 1 and len(groups[0].messages) == 1:
+                self._refuse(groups, str(error) or type(error).__name__)
+            else:
+                await asyncio.gather(*(self._alone(group) for group in groups))
         finally:
             self._slots.release()
 
-    async def _store(self, messages: list[Outgoing]) -> None:
+    async def _together(self, groups: list[_Group]) -> None:
+        messages = [message for group in groups for message in group.messages]
         for start in range(0, len(messages), MAX_BATCH):
             part = messages[start : start + MAX_BATCH]
-            answer = await (self._single(part[0]) if len(part) == 1 else self._batch(part))
-            error = _ack_decoder.decode(answer).error
-            if error is not None:
-                raise BusUnavailable(f"JetStream refused: {error.description} ({error.err_code})")
+            await (self._single(part[0]) if len(part) == 1 else self._batch(part))
+        for group in groups:
+            if not group.done.done():
+                group.done.set_result(None)
 
-    async def _single(self, message: Outgoing) -> bytes:
-        return await self._request(message, dict(message.headers))
+    async def _alone(self, group: _Group) -> None:
+        """One group of a refused batch, message by message.
 
-    async def _batch(self, messages: list[Outgoing]) -> bytes:
+        One bad message makes the server refuse the whole batch (too large, no such subject), and so does one that is
+        stored already (a known `Nats-Msg-Id`), which alone is a success: each caller gets what its own messages merit.
+        """
+        try:
+            for message in group.messages:
+                await self._single(message)
+        except Exception as error:  # noqa: BLE001  (same as in _commit)
+            self._refuse([group], str(error) or type(error).__name__)
+        else:
+            if not group.done.done():
+                group.done.set_result(None)
+
+    async def _single(self, message: Outgoing) -> None:
+        await self._request(message, dict(message.headers))
+
+    async def _batch(self, messages: list[Outgoing]) -> None:
         """ADR-50: all but the last are sent without waiting; nothing is visible until the last one commits."""
         batch = uuid4().hex
         for sequence, message in enumerate(messages[:-1], 1):
             headers = {"Nats-Batch-Id": batch, "Nats-Batch-Sequence": str(sequence), **message.headers}
             await self._bus.nc.publish(message.subject, message.body, headers=headers)
-        return await self._request(
+        await self._request(
             messages[-1],
             {
                 "Nats-Batch-Id": batch,
@@ -155,10 +178,11 @@ class Publisher:
             },
         )
 
-    async def _request(self, message: Outgoing, headers: dict[str, str]) -> bytes:
+    async def _request(self, message: Outgoing, headers: dict[str, str]) -> None:
         answer = await self._bus.nc.request(message.subject, message.body, timeout=self._timeout, headers=headers)
-        data: bytes = answer.data
-        return data
+        error = _ack_decoder.decode(answer.data).error
+        if error is not None:
+            raise BusUnavailable(f"JetStream refused: {error.description} ({error.err_code})")
 
     @staticmethod
     def _refuse(groups: Sequence[_Group], reason: str) -> None:
@@ -177,7 +201,8 @@ def delayed_message(event: Event, delay: float, now: datetime) -> Outgoing:
 
     One schedule waits per subject: a newer one replaces it, which is what a retry wants.
     """
-    due = (now + timedelta(seconds=max(delay, 0))).astimezone(UTC)
+    # `not (delay > 0)` is also what a delay that is no number comes to.
+    due = (now + timedelta(seconds=min(delay, MAX_DELAY) if delay > 0 else 0)).astimezone(UTC)
     schedule = {
         "Nats-Schedule": f"@at {due.isoformat(timespec='milliseconds').replace('+00:00', 'Z')}",
         "Nats-Schedule-Target": event.subject,

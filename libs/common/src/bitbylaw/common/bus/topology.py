@@ -4,17 +4,21 @@ Facts used here (reference nats.md): a stream with schedules cannot use discard=
 waiting updates of one entity one message; the only bound is the server's storage, which refuses and never discards.
 """
 
+import asyncio
 from enum import StrEnum
 
 import msgspec
+from nats.errors import Error as NatsError
 from nats.js.api import RetentionPolicy, StorageType, StreamConfig
-from nats.js.errors import BadRequestError, NotFoundError
+from nats.js.errors import APIError, BadRequestError, NotFoundError
 
 from bitbylaw.common.bus.connection import Bus
-from bitbylaw.common.errors import ConfigurationError
+from bitbylaw.common.errors import BusUnavailable, ConfigurationError
 from bitbylaw.common.telemetry.logging import get_logger
 
 MINIMUM_SERVER = (2, 12)
+#: Seconds between two tries to make again what a restarted server has forgotten.
+RESTORE_WAIT = 0.25
 
 log = get_logger("topology")
 
@@ -121,12 +125,33 @@ TOPOLOGY: tuple[StreamSpec, ...] = (
 async def ensure_topology(bus: Bus, replicas: int, specs: tuple[StreamSpec, ...] = TOPOLOGY) -> None:
     """Create what is missing and correct what differs; safe when several services do it at once.
 
+    A single server forgets its memory streams altogether when it restarts, not just their messages: they are made
+    again at each reconnect.
+
     Raises:
         ConfigurationError: the server is too old, or a stream of that name cannot be made to fit.
+        BusUnavailable: JetStream does not answer.
     """
     _check_server(bus)
     for spec in specs:
         await _ensure(bus, spec, replicas)
+    in_memory = tuple(spec for spec in specs if spec.in_memory)
+    bus.on_reconnect(lambda: bus.spawn(_restore(bus, replicas, in_memory)))
+
+
+async def _restore(bus: Bus, replicas: int, specs: tuple[StreamSpec, ...]) -> None:
+    """Make the memory streams again, for as long as this connection lasts; the next reconnect begins anew."""
+    while bus.connected:
+        try:
+            for spec in specs:
+                await _ensure(bus, spec, replicas)
+        except BusUnavailable:
+            await asyncio.sleep(RESTORE_WAIT)
+        except ConfigurationError as error:
+            log.error("stream_not_restored", error=str(error))
+            return
+        else:
+            return
 
 
 def _check_server(bus: Bus) -> None:
@@ -150,8 +175,17 @@ async def _ensure(bus: Bus, spec: StreamSpec, replicas: int) -> None:
             log.info("stream_updated", stream=spec.name, replicas=replicas)
     except BadRequestError as error:
         raise ConfigurationError([f"stream {spec.name}: {error.description}"]) from error
+    except (APIError, NatsError, OSError, TimeoutError) as error:
+        raise BusUnavailable(f"stream {spec.name}: {type(error).__name__}") from error
 
 
 def _differs(present: StreamConfig, wanted: StreamConfig) -> bool:
-    compared = ("subjects", "num_replicas", "max_msgs_per_subject", "allow_atomic", "allow_msg_schedules")
+    compared = (
+        "subjects",
+        "num_replicas",
+        "max_msgs_per_subject",
+        "allow_atomic",
+        "allow_msg_schedules",
+        "allow_msg_ttl",
+    )
     return any(getattr(present, name) != getattr(wanted, name) for name in compared)

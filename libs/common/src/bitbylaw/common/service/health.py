@@ -21,6 +21,8 @@ class Health:
     def __init__(self) -> None:
         self._live: dict[str, Check] = {}
         self._ready: dict[str, Check] = {"started": lambda: "still starting"}
+        #: Whether the start is over.
+        self.up = False
 
     def alive_if(self, name: str, check: Check) -> None:
         """Add a check to liveness."""
@@ -32,6 +34,7 @@ class Health:
 
     def started(self) -> None:
         """Say that the start is over."""
+        self.up = True
         self._ready["started"] = lambda: None
 
     def draining(self) -> None:

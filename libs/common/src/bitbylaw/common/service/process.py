@@ -111,6 +111,10 @@ async def _until_stopped(
     stopped = asyncio.create_task(context.stop.wait())
     await asyncio.wait({serving_task, stopped}, return_when=asyncio.FIRST_COMPLETED)
     stopped.cancel()
+    if not serving_task.done() and not context.health.up:
+        serving_task.cancel()
+        await asyncio.gather(serving_task, return_exceptions=True)
+        return
     if not serving_task.done():
         try:
             async with asyncio.timeout(DRAIN_GRACE + 3):

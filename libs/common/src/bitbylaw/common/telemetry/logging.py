@@ -8,6 +8,7 @@ import sys
 from enum import StrEnum
 
 import structlog
+from structlog.tracebacks import ExceptionDictTransformer
 from structlog.typing import EventDict, FilteringBoundLogger, WrappedLogger
 
 from bitbylaw.common.telemetry.trace import current_trace
@@ -45,9 +46,12 @@ def configure_logging(service: str, log_format: LogFormat, level: LogLevel) -> N
         _add_trace,
     ]
     if log_format is LogFormat.JSON:
-        processors += [structlog.processors.dict_tracebacks, structlog.processors.JSONRenderer(ensure_ascii=False)]
+        # Without local variables, which both renderers would show by default: they hold keys, names and bodies.
+        tracebacks = structlog.processors.ExceptionRenderer(ExceptionDictTransformer(show_locals=False))
+        processors += [tracebacks, structlog.processors.JSONRenderer(ensure_ascii=False)]
     else:
-        processors.append(structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty()))
+        plain = structlog.dev.plain_traceback
+        processors.append(structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty(), exception_formatter=plain))
     structlog.configure(
         processors=processors,
         wrapper_class=structlog.make_filtering_bound_logger(logging.getLevelName(level.upper())),

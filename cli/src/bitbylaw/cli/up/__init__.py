@@ -1,0 +1,1 @@
+"""`bitbylaw up`: the whole suite on one machine, simulators standing in for what has no credentials."""

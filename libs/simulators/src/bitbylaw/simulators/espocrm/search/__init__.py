@@ -1,0 +1,1 @@
+"""Lists: parameters, conditions, order and paging (reference 3, sample 04)."""

@@ -1,0 +1,1 @@
+"""Webhooks: registering, queueing, signing, sending (reference 1)."""

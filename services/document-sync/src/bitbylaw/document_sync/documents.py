@@ -1,0 +1,155 @@
+"""The actor of a document: observe, ask the plan, take the step, until the plan is content."""
+
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import msgspec
+
+from bitbylaw.common.actors.journal import Journal, Journals
+from bitbylaw.common.actors.run import Run
+from bitbylaw.common.errors import (
+    BitByLawError,
+    NotFound,
+    NotYet,
+    PermanentError,
+    StaleWrite,
+    TransientError,
+    UnknownEntity,
+)
+from bitbylaw.common.espocrm.client import EspoClient
+from bitbylaw.common.events import Action
+from bitbylaw.common.telemetry.logging import get_logger
+from bitbylaw.common.telemetry.metrics import Outcome
+from bitbylaw.document_sync.client import XaiClient
+from bitbylaw.document_sync.collections import Collections
+from bitbylaw.document_sync.content import ContentRefused, Spool
+from bitbylaw.document_sync.effects import Effects
+from bitbylaw.document_sync.mapping import read_document
+from bitbylaw.document_sync.model import Document, DocumentRecord, Failure
+from bitbylaw.document_sync.plan import next_step
+from bitbylaw.document_sync.policies import DocumentPolicies, Values
+from bitbylaw.document_sync.steps import Done, Facts, Failed, LookAgain, Step, Unknown
+from bitbylaw.document_sync.writeback import failure_changes
+
+#: A plan that needs more steps than this for one document goes in circles: a fault of ours.
+MAX_STEPS = 500
+#: An event may overtake the transaction that made its record, or name one that a delete event buries: look again first.
+UNKNOWN_PAUSE = 2.0
+UNKNOWN_TRIES = 3
+
+log = get_logger("documents")
+
+
+class DocumentHandler:
+    """Handles the events of CDokumente. `on_step` is told each step before it is taken (tests kill there)."""
+
+    def __init__(
+        self,
+        policies: DocumentPolicies,
+        *,
+        espo: EspoClient,
+        xai: XaiClient,
+        journals: Journals[DocumentRecord],
+        collections: Collections,
+        spool: Spool,
+        on_step: Callable[[Step], None] | None = None,
+    ) -> None:
+        self._policies = policies
+        self._espo = espo
+        self._xai = xai
+        self._journals = journals
+        self._collections = collections
+        self._spool = spool
+        self._on_step = on_step
+
+    async def handle(self, run: Run) -> Outcome:
+        """Make the document true in xAI and in EspoCRM; see `Handler`."""
+        journal = await self._journals.open(run.entity, run.lease.guard)
+        document = await self._read(run)
+        facts = self._observed(run, document, journal.record)
+        async with self._spool.room() as room:
+            try:
+                return await self._reconcile(facts, journal, room)
+            except ContentRefused as error:
+                await self._mark_failed(run, journal, str(error), remember=True)
+                raise
+
+    async def give_up(self, run: Run, error: BaseException) -> None:
+        """Show in EspoCRM that the document is not in sync, and why."""
+        if isinstance(error, (UnknownEntity, ContentRefused)):
+            return  # nothing to mark, or marked already
+        journal = await self._journals.open(run.entity, run.lease.guard)
+        reason = str(error) if isinstance(error, BitByLawError) else f"internal fault ({type(error).__name__})"
+        await self._mark_failed(run, journal, reason, remember=isinstance(error, PermanentError))
+
+    def _observed(self, run: Run, document: Document | None, record: DocumentRecord) -> Facts:
+        known = (
+            {}
+            if run.force or document is None
+            else {owner: record.owners[owner.key] for owner in document.owners if owner.key in record.owners}
+        )
+        return Facts(
+            policies=self._policies,
+            entity=run.entity,
+            now=time.time(),
+            document=document,
+            record=record,
+            said_delete=run.says(Action.DELETE),
+            force=run.force,
+            owners=dict(known),
+        )
+
+    async def _read(self, run: Run) -> Document | None:
+        try:
+            return read_document(Values(await self._espo.read(run.entity)), self._policies)
+        except NotFound:
+            return None
+
+    async def _reconcile(self, facts: Facts, journal: Journal[DocumentRecord], room: Path) -> Outcome:
+        effects = Effects(
+            self._policies,
+            espo=self._espo,
+            xai=self._xai,
+            collections=self._collections,
+            spool=self._spool,
+            journal=journal,
+            room=room,
+        )
+        for taken in range(MAX_STEPS):
+            step = next_step(facts)
+            match step:
+                case Done():
+                    return Outcome.DONE if taken else Outcome.NOTHING_TO_DO
+                case LookAgain():
+                    raise NotYet("xAI is processing the file", delay=step.delay)
+                case Failed():
+                    raise ContentRefused(step.reason)
+                case Unknown():
+                    raise TransientError(
+                        f"EspoCRM has no {facts.entity.type} with this id",
+                        delay=UNKNOWN_PAUSE,
+                        max_attempts=UNKNOWN_TRIES,
+                    )
+            if self._on_step is not None:
+                self._on_step(step)
+            log.debug("step", step=type(step).__name__)
+            facts = await effects.take(step, facts)
+        raise RuntimeError(f"the plan went in circles; last step {type(step).__name__}")
+
+    async def _mark_failed(self, run: Run, journal: Journal[DocumentRecord], reason: str, *, remember: bool) -> None:
+        for _ in range(3):
+            document = await self._read(run)
+            if document is None:
+                return
+            changes = failure_changes(document, self._policies, reason)
+            try:
+                if changes:
+                    values = {change.attribute: change.value for change in changes}
+                    await self._espo.update(run.entity, values, version=document.version)
+            except StaleWrite:
+                continue
+            if remember:
+                failure = Failure(document.attachment_id, document.attachment_name, document.file_status, reason)
+                await journal.save(msgspec.structs.replace(journal.record, failure=failure))
+            return

@@ -1,0 +1,23 @@
+"""What holds for every test: it says what it expects, and finds its support."""
+
+import inspect
+import sys
+from pathlib import Path
+
+import pytest
+
+# Tests are found by path (importlib mode); their shared support is imported as `tests.support…` from the root.
+sys.path.insert(0, str(Path(__file__).parents[1]))
+
+pytest_plugins = ["tests.support.nats"]
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Refuse tests that do not say what they expect."""
+    silent = sorted({item.nodeid for item in items if isinstance(item, pytest.Function) and not _says(item)})
+    if silent:
+        raise pytest.UsageError("a test says in its docstring what it expects; these do not: " + ", ".join(silent))
+
+
+def _says(item: pytest.Function) -> bool:
+    return bool((inspect.unwrap(item.function).__doc__ or "").strip())

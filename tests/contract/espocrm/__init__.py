@@ -1,0 +1,1 @@
+"""The simulated EspoCRM against exchanges captured from a real one."""

@@ -1,0 +1,58 @@
+"""Log lines: one JSON object each, and nothing of what a traceback's variables held."""
+
+import json
+from collections.abc import Iterator
+
+import pytest
+import structlog
+
+from bitbylaw.common.telemetry.logging import LogFormat, LogLevel, configure_logging, get_logger
+from bitbylaw.common.telemetry.trace import TraceParent, current_trace
+
+
+@pytest.fixture(autouse=True)
+def _structlog_as_before() -> Iterator[None]:
+    yield
+    structlog.reset_defaults()
+    structlog.contextvars.clear_contextvars()
+
+
+def _fail() -> None:
+    api_key = "geheim-4711"
+    raise ValueError(f"a key of {len(api_key)} characters")
+
+
+@pytest.mark.parametrize("log_format", LogFormat)
+def test_tracebacks_hold_no_local_variables(log_format: LogFormat, capsys: pytest.CaptureFixture[str]) -> None:
+    """A crash is logged with its error and place; the variables around it may be keys and personal data."""
+    configure_logging("test", log_format, LogLevel.INFO)
+    try:
+        _fail()
+    except ValueError as error:
+        get_logger("part").error("crashed", exc_info=error)
+    written = capsys.readouterr().err
+    assert "a key of 11 characters" in written
+    assert "_fail" in written
+    assert "geheim" not in written
+
+
+def test_json_line_has_its_fields(capsys: pytest.CaptureFixture[str]) -> None:
+    """Service, component, level, time and the trace in progress stand in each line; lesser levels in none."""
+    configure_logging("test", LogFormat.JSON, LogLevel.INFO)
+    trace = TraceParent.new()
+    token = current_trace.set(trace)
+    try:
+        get_logger("part").debug("unheard")
+        get_logger("part").info("said", count=3)
+    finally:
+        current_trace.reset(token)
+    line = json.loads(capsys.readouterr().err)
+    assert line.pop("timestamp").endswith("Z")
+    assert line == {
+        "event": "said",
+        "count": 3,
+        "level": "info",
+        "service": "test",
+        "component": "part",
+        "trace": trace.trace_id,
+    }
