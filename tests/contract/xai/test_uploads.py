@@ -71,6 +71,15 @@ async def test_form_without_file_is_400(caller: Caller) -> None:
     assert (await caller.call("POST", "/files", json={"file": "x"})).status == 400
 
 
+async def test_malformed_form_is_400(caller: Caller) -> None:
+    """A form without boundary, and one that breaks off in the middle of the file, are refused and leave nothing."""
+    body = b'--x\r\nContent-Disposition: form-data; name="file"; filename="a.txt"\r\n\r\nhalf a fi'
+    for content_type in ("multipart/form-data", "multipart/form-data; boundary=x"):
+        answer = await caller.call("POST", "/files", data=body, headers={"Content-Type": content_type})
+        assert answer.status == 400
+    assert caller.xai.files == []
+
+
 async def test_above_the_limit_is_413(caller: Caller) -> None:
     """A file of exactly the limit is taken, one byte more is 413 and leaves nothing behind."""
     caller.xai.reconfigure(max_file_size=1000)

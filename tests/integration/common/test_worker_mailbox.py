@@ -1,6 +1,7 @@
 """One entity, one run at a time, whatever number of events comes; many entities side by side."""
 
 import asyncio
+from itertools import pairwise
 
 from tests.support.nats import NatsServer, connected
 from tests.support.worker import Record, Recorder, all_acknowledged, event, publishing, working
@@ -17,7 +18,7 @@ def overlaps(runs: list[Record]) -> list[tuple[Record, Record]]:
     ordered = sorted(runs, key=lambda run: (run.entity, run.began))
     return [
         (first, second)
-        for first, second in zip(ordered, ordered[1:], strict=False)
+        for first, second in pairwise(ordered)
         if first.entity == second.entity and (first.ended is None or second.began < first.ended)
     ]
 

@@ -120,7 +120,7 @@ class Up:
     async def _load(self, observer: Observer, environ: Mapping[str, str]) -> None:
         """Fill the simulated EspoCRM; against a real one, have the services look at what is not clean."""
         if self._layout.simulate_espocrm:
-            self._expected = await load_firm(self._layout, lambda _done, _total: None)
+            self._expected = await load_firm(self._layout)
         else:
             await enqueue_documents(environ, await observer.unsynced_ids())
 

@@ -7,6 +7,7 @@ back, 400 and 413 end it for good, so these are only given where no repetition c
 import asyncio
 import hmac
 from datetime import UTC, datetime
+from functools import partial
 
 import msgspec
 from aiohttp import web
@@ -75,11 +76,11 @@ class Webhooks:
         """Put the routes of the Contract into `router`."""
         for kind in Kind:
             for action in WEBHOOK_ACTIONS:
-                router.add_post(f"/vmh/webhook/{kind}/{action}", _Route(self, Address(action, kind)))
+                router.add_post(f"/vmh/webhook/{kind}/{action}", partial(self.receive, Address(action, kind)))
         for action in LINK_ACTIONS:
-            router.add_post(f"/vmh/webhook/entity/{action}", _Route(self, Address(action)))
+            router.add_post(f"/vmh/webhook/entity/{action}", partial(self.receive, Address(action)))
 
-    async def receive(self, request: web.Request, address: Address) -> web.Response:
+    async def receive(self, address: Address, request: web.Request) -> web.Response:
         """One webhook: 200 when everything usable in it is stored."""
         check = SignatureCheck(request.headers, self._secrets)
         if not self._may_enter(request, check):
@@ -206,17 +207,6 @@ class Webhooks:
     def _count(self, address: Address, outcome: WebhookOutcome, amount: int = 1) -> None:
         if amount:
             self._metrics.webhook_events.labels(address.kind or "entity", address.action, outcome).inc(amount)
-
-
-class _Route:
-    """One address bound to its meaning; aiohttp calls it with the request."""
-
-    def __init__(self, webhooks: Webhooks, address: Address) -> None:
-        self._webhooks = webhooks
-        self._address = address
-
-    async def __call__(self, request: web.Request) -> web.Response:
-        return await self._webhooks.receive(request, self._address)
 
 
 def _subject(address: Address) -> str:

@@ -65,11 +65,12 @@ class Bus:
         """Call `callback` whenever a server is reached again (not at the first connection)."""
         self._on_reconnect.append(callback)
 
-    def spawn(self, work: Coroutine[None, None, None]) -> None:
+    def spawn(self, work: Coroutine[None, None, None]) -> asyncio.Task[None]:
         """Run `work` beside everything else, at most until `close`."""
         task = asyncio.create_task(work)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
+        return task
 
     async def connect(self, settings: NatsSettings, name: str) -> None:
         """Reach a server, trying until one answers: a service may start before its bus."""
@@ -112,12 +113,12 @@ class Bus:
     async def close(self) -> None:
         """Send what is pending and leave."""
         self._closing = True
-        for task in self._tasks:
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
         with suppress(NatsError, OSError, TimeoutError):
             if self.connected:
                 await self.nc.flush(timeout=2)
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
         await self.nc.close()
 
     async def _error(self, error: Exception) -> None:

@@ -12,6 +12,7 @@ from datetime import UTC, datetime
 
 import msgspec
 from nats.aio.msg import Msg
+from nats.aio.subscription import Subscription
 from nats.errors import Error as NatsError
 from nats.js.api import AckPolicy, ConsumerConfig, DeliverPolicy
 from nats.js.errors import APIError
@@ -145,13 +146,16 @@ class PullConsumer:
                 self.last_turn = asyncio.get_running_loop().time()
                 await self._turn(inbox)
         finally:
-            with suppress(NatsError, OSError, TimeoutError):
-                if self._bus.connected:
-                    # What is on its way still arrives, so that it can be handed back instead of waiting for nobody.
-                    async with asyncio.timeout(2.0):
-                        await subscription.drain()  # type: ignore[no-untyped-call]  # nats-py leaves it bare
-                else:
-                    await subscription.unsubscribe()
+            # Not cancelled with us: nats-py's connection dies when somebody stops waiting for the answer to its ping.
+            await asyncio.wait({self._bus.spawn(self._leave(subscription))}, timeout=2.0)
+
+    async def _leave(self, subscription: Subscription) -> None:
+        with suppress(NatsError, OSError, TimeoutError):
+            if self._bus.connected:
+                # What is on its way still arrives, so that it can be handed back instead of waiting for nobody.
+                await subscription.drain()  # type: ignore[no-untyped-call]  # nats-py leaves it bare
+            else:
+                await subscription.unsubscribe()
 
     def stop(self) -> None:
         """Ask for nothing more. Messages already asked for may still come until `run` returns."""

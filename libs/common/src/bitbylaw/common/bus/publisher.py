@@ -167,6 +167,7 @@ class Publisher:
         batch = uuid4().hex
         for sequence, message in enumerate(messages[:-1], 1):
             headers = {"Nats-Batch-Id": batch, "Nats-Batch-Sequence": str(sequence), **message.headers}
+            self._check_size(message, headers)
             await self._bus.nc.publish(message.subject, message.body, headers=headers)
         await self._request(
             messages[-1],
@@ -179,10 +180,19 @@ class Publisher:
         )
 
     async def _request(self, message: Outgoing, headers: dict[str, str]) -> None:
+        self._check_size(message, headers)
         answer = await self._bus.nc.request(message.subject, message.body, timeout=self._timeout, headers=headers)
         error = _ack_decoder.decode(answer.data).error
         if error is not None:
             raise BusUnavailable(f"JetStream refused: {error.description} ({error.err_code})")
+
+    def _check_size(self, message: Outgoing, headers: Mapping[str, str]) -> None:
+        """nats-py looks at the body alone; over what is too long with its headers the server hangs up on everybody."""
+        if not headers:
+            return
+        size = len(message.body) + sum(len(name) + len(value.encode()) + 4 for name, value in headers.items()) + 12
+        if size > self._bus.nc.max_payload:
+            raise BusUnavailable(f"message of {size} bytes; the server takes {self._bus.nc.max_payload}")
 
     @staticmethod
     def _refuse(groups: Sequence[_Group], reason: str) -> None:

@@ -188,4 +188,5 @@ def _differs(present: StreamConfig, wanted: StreamConfig) -> bool:
         "allow_msg_schedules",
         "allow_msg_ttl",
     )
-    return any(getattr(present, name) != getattr(wanted, name) for name in compared)
+    # The server leaves out what is false.
+    return any((getattr(present, name) or None) != (getattr(wanted, name) or None) for name in compared)

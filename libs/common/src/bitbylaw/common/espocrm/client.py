@@ -1,185 +1,245 @@
-"""EspoCRM's REST API by entity type (reference espocrm.md, 3 and 5).
+"""EspoCRM's REST API, by entity type. Source: reference espocrm.md, sections 3 to 5."""
 
-Records come and go as `Record`, attribute by attribute: which attributes a customer's CRM has is configuration, and
-each service's mapping is the edge where they become typed.
-"""
-
-import asyncio
-import re
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
+from typing import Any, TypeVar, overload
 
 import msgspec
 
-from bitbylaw.common.errors import Refused, StaleWrite, TransientError
+from bitbylaw.common.errors import Executed
+from bitbylaw.common.espocrm.decode import Listing, Page, Record, decoded
+from bitbylaw.common.espocrm.dialect import DuplicateFound, EspoDialect
+from bitbylaw.common.espocrm.download import Download, download_of
+from bitbylaw.common.espocrm.metadata import MetadataCache
 from bitbylaw.common.espocrm.where import Where
 from bitbylaw.common.events import EntityRef
-from bitbylaw.common.http.answer import Answer
 from bitbylaw.common.http.client import UpstreamClient
 
-Record = dict[str, object]
+__all__ = ["MAX_PAGE", "Download", "DuplicateFound", "EspoClient", "Page", "Record"]
 
-#: EspoCRM's own limit for a page.
+_T = TypeVar("_T")
+
+#: EspoCRM refuses larger pages (`recordListMaxSizeLimit`).
 MAX_PAGE = 200
-#: Seconds the guard against guessed keys lasts.
-GUARD_PAUSE = 60.0
-#: Seconds a download of the largest file may take.
-DOWNLOAD_TIMEOUT = 600.0
-
-_decode = msgspec.json.Decoder(Record).decode
-
-
-class Page(msgspec.Struct, frozen=True):
-    """A page of a list; `total` is negative where EspoCRM was not asked to count."""
-
-    items: list[Record]
-    total: int
-
-
-class _List(msgspec.Struct, frozen=True):
-    list: list[Record]
-    total: int = -1
-
-
-class Download(msgspec.Struct, frozen=True):
-    """A file on its way: its size in bytes where EspoCRM says it, its type and name, and the bytes in pieces."""
-
-    size: int | None
-    content_type: str | None
-    filename: str | None
-    chunks: AsyncIterator[bytes]
 
 
 class EspoClient:
-    """One EspoCRM, as one API user."""
+    """One EspoCRM, over `http`, whose base URL ends in `/api/v1` and whose headers hold the API key.
+
+    Where a type may be given (`as_`), the answer is decoded into it; without one it is a `Record`. `metadata_ttl` is
+    how many seconds metadata is kept. All methods raise what `UpstreamClient.request` raises, and what they name.
+    """
 
     def __init__(self, http: UpstreamClient, *, metadata_ttl: float) -> None:
         self._http = http
-        self._metadata_ttl = metadata_ttl
-        self._metadata: dict[str, tuple[float, object]] = {}
+        http.speaks(EspoDialect())
+        self._metadata = MetadataCache(self._fetch_metadata, ttl=metadata_ttl)
 
-    async def read(self, ref: EntityRef) -> Record:
-        """One record, whole.
+    # --- records -----------------------------------------------------------------------------------------------------
+
+    @overload
+    async def read(self, ref: EntityRef) -> Record: ...
+
+    @overload
+    async def read(self, ref: EntityRef, as_: type[_T]) -> _T: ...
+
+    async def read(self, ref: EntityRef, as_: type[object] = Record) -> object:
+        """The whole record.
 
         Raises:
             NotFound: there is none, or it is deleted.
         """
-        return _decode((await self._call("read", "GET", _path(ref))).body)
+        answer = await self._http.request("read", "GET", "/{type}/{id}", ids=_ids(ref))
+        return decoded(answer.body, as_, Executed.NO)
 
-    async def update(self, ref: EntityRef, changes: Mapping[str, object], *, version: int | None = None) -> Record:
-        """Change attributes; the record as it is then.
+    @overload
+    async def update(self, ref: EntityRef, changes: Mapping[str, object], *, version: int | None = None) -> Record: ...
 
-        With `version` EspoCRM refuses when the record was changed since and one of the attributes differs; its check is
-        not atomic (reference 3), so the answer still has to be compared.
+    @overload
+    async def update(
+        self, ref: EntityRef, changes: Mapping[str, object], *, version: int | None = None, as_: type[_T]
+    ) -> _T: ...
+
+    async def update(
+        self,
+        ref: EntityRef,
+        changes: Mapping[str, object],
+        *,
+        version: int | None = None,
+        as_: type[object] = Record,
+    ) -> object:
+        """Set the attributes in `changes`; the whole record as it is then.
+
+        With `version` (the record's versionNumber) only if nobody changed one of them meanwhile. EspoCRM checks that
+        for entity types with optimistic concurrency control only, and not atomically: the lease has to do the rest.
 
         Raises:
-            StaleWrite: the record was changed since `version`.
+            StaleWrite: the record has another version, and other values than `changes`.
             NotFound: there is no such record.
         """
         headers = {"X-Version-Number": str(version)} if version is not None else None
-        try:
-            answer = await self._call("write", "PUT", _path(ref), json=dict(changes), headers=headers)
-        except Refused as error:
-            if error.status == 409:  # noqa: PLR2004  (conflict)
-                raise StaleWrite(f"espocrm write: {ref.key} was changed since it was read") from None
-            raise
-        return _decode(answer.body)
+        answer = await self._http.request(
+            "write", "PUT", "/{type}/{id}", ids=_ids(ref), json=dict(changes), headers=headers
+        )
+        return decoded(answer.body, as_, Executed.YES)
 
-    async def create(self, entity_type: str, values: Mapping[str, object]) -> Record:
-        """Make a record; its attributes as far as they are set."""
-        return _decode((await self._call("create", "POST", f"/{_token(entity_type)}", json=dict(values))).body)
+    @overload
+    async def create(self, entity_type: str, values: Mapping[str, object]) -> Record: ...
+
+    @overload
+    async def create(self, entity_type: str, values: Mapping[str, object], as_: type[_T]) -> _T: ...
+
+    async def create(self, entity_type: str, values: Mapping[str, object], as_: type[object] = Record) -> object:
+        """Make a record; its id and the attributes that were set. EspoCRM knows no idempotency key.
+
+        Raises:
+            DuplicateFound: EspoCRM's duplicate check found others.
+        """
+        answer = await self._http.request("create", "POST", "/{type}", ids={"type": entity_type}, json=dict(values))
+        return decoded(answer.body, as_, Executed.YES)
+
+    # --- lists -------------------------------------------------------------------------------------------------------
+
+    @overload
+    async def list_page(
+        self,
+        entity_type: str,
+        *,
+        where: Sequence[Where] = ...,
+        select: Sequence[str] = ...,
+        order_by: str | None = ...,
+        order: str = ...,
+        offset: int = ...,
+        max_size: int = ...,
+        no_total: bool = ...,
+    ) -> Page[Record]: ...
+
+    @overload
+    async def list_page(
+        self,
+        entity_type: str,
+        *,
+        where: Sequence[Where] = ...,
+        select: Sequence[str] = ...,
+        order_by: str | None = ...,
+        order: str = ...,
+        offset: int = ...,
+        max_size: int = ...,
+        no_total: bool = ...,
+        as_: type[_T],
+    ) -> Page[_T]: ...
 
     async def list_page(
         self,
         entity_type: str,
         *,
-        where: Sequence[Where],
-        select: Sequence[str],
-        order_by: str,
-        order: str,
-        offset: int,
+        where: Sequence[Where] = (),
+        select: Sequence[str] = (),
+        order_by: str | None = None,
+        order: str = "asc",
+        offset: int = 0,
         max_size: int = MAX_PAGE,
-    ) -> Page:
-        """A page of records, uncounted. EspoCRM adds id, creation date and creator to `select` by itself."""
-        search = {
-            "where": list(where),
-            "select": list(select),
-            "orderBy": order_by,
-            "order": order,
-            "offset": offset,
-            "maxSize": max_size,
-        }
-        answer = await self._call(
-            "list",
-            "GET",
-            f"/{_token(entity_type)}",
-            params={"searchParams": msgspec.json.encode(search).decode()},
-            headers={"X-No-Total": "true"},
+        no_total: bool = True,
+        as_: Any = Record,
+    ) -> Page[Any]:
+        """A page of the records for which all of `where` holds; all attributes unless some are selected.
+
+        Texts are cut at 10,000 characters in lists, and `xIds` come only if selected. `order` is `asc` or `desc`.
+        """
+        search = _search(where, select, order_by, order, offset, max_size)
+        return await self._page("/{type}", {"type": entity_type}, search, no_total=no_total, as_=as_, offset=offset)
+
+    @overload
+    async def related(
+        self, ref: EntityRef, link: str, *, select: Sequence[str] = ..., offset: int = ..., max_size: int = ...
+    ) -> Page[Record]: ...
+
+    @overload
+    async def related(
+        self,
+        ref: EntityRef,
+        link: str,
+        *,
+        select: Sequence[str] = ...,
+        offset: int = ...,
+        max_size: int = ...,
+        as_: type[_T],
+    ) -> Page[_T]: ...
+
+    async def related(
+        self,
+        ref: EntityRef,
+        link: str,
+        *,
+        select: Sequence[str] = (),
+        offset: int = 0,
+        max_size: int = MAX_PAGE,
+        as_: Any = Record,
+    ) -> Page[Any]:
+        """A page of the records that `link` leads to, the oldest first."""
+        search = _search((), select, "createdAt", "asc", offset, max_size)
+        ids = {**_ids(ref), "link": link}
+        return await self._page("/{type}/{id}/{link}", ids, search, no_total=True, as_=as_, offset=offset)
+
+    async def _page(
+        self, path: str, ids: Mapping[str, str], search: str, *, no_total: bool, as_: Any, offset: int
+    ) -> Page[Any]:
+        # One JSON text: a `where` in brackets that EspoCRM cannot read is ignored, and every record comes back.
+        headers = {"X-No-Total": "true"} if no_total else None
+        answer = await self._http.request(
+            "list", "GET", path, ids=ids, params={"searchParams": search}, headers=headers
         )
-        page = msgspec.json.decode(answer.body, type=_List)
-        return Page(page.list, page.total)
+        listing: Listing[Any] = decoded(answer.body, Listing[as_], Executed.NO)
+        return listing.page(offset)
+
+    # --- links -------------------------------------------------------------------------------------------------------
+
+    async def link(self, ref: EntityRef, link: str, *foreign_ids: str) -> None:
+        """Link records; those that are linked already stay so. Fires no webhook and changes no version."""
+        ids = {**_ids(ref), "link": link}
+        await self._http.request("link", "POST", "/{type}/{id}/{link}", ids=ids, json={"ids": list(foreign_ids)})
+
+    async def unlink(self, ref: EntityRef, link: str, *foreign_ids: str) -> None:
+        """Unlink records; those that are not linked stay so."""
+        ids = {**_ids(ref), "link": link}
+        await self._http.request("unlink", "DELETE", "/{type}/{id}/{link}", ids=ids, json={"ids": list(foreign_ids)})
+
+    # --- metadata and files ------------------------------------------------------------------------------------------
 
     async def metadata(self, key: str) -> object | None:
-        """A part of EspoCRM's metadata (`entityDefs.CDokumente.fields`), kept for a while; None if there is no such."""
-        now = asyncio.get_running_loop().time()
-        kept = self._metadata.get(key)
-        if kept is not None and now - kept[0] < self._metadata_ttl:
-            return kept[1]
-        answer = await self._call("metadata", "GET", "/Metadata", params={"key": key})
-        value: object = msgspec.json.decode(answer.body) if answer.body.strip() else None
-        self._metadata[key] = (now, value)
-        return value
+        """What EspoCRM's metadata holds under `key` (`entityDefs.CDokumente.fields`), None for an unknown key."""
+        return await self._metadata.get(key)
+
+    async def _fetch_metadata(self, key: str) -> object:
+        answer = await self._http.request("metadata", "GET", "/Metadata", params={"key": key})
+        return decoded(answer.body, object, Executed.NO) if answer.body.strip() else None
 
     @asynccontextmanager
     async def download(self, attachment_id: str) -> AsyncIterator[Download]:
-        """The file of an attachment, as a stream. A body that ends early is an error, never a shorter file.
+        """The file of an attachment, read piece by piece inside the block.
 
         Raises:
-            NotFound: there is no such attachment (any more).
-            TransientError: the stream was cut.
+            NotFound: there is none: replacing a file deletes the old attachment.
         """
-        path = f"/Attachment/file/{_token(attachment_id)}"
-        async with self._http.stream("download", "GET", path, timeout=DOWNLOAD_TIMEOUT) as answer:
-            yield Download(
-                size=answer.size,
-                content_type=answer.headers.get("Content-Type"),
-                filename=_filename(answer.headers.get("Content-Disposition")),
-                chunks=answer.chunks,
-            )
-
-    async def _call(
-        self,
-        operation: str,
-        method: str,
-        path: str,
-        *,
-        params: Mapping[str, str] | None = None,
-        json: object = None,
-        headers: Mapping[str, str] | None = None,
-    ) -> Answer:
-        try:
-            return await self._http.request(operation, method, path, params=params, json=json, headers=headers)
-        except Refused as error:
-            # The guard against guessed keys answers everybody behind one address with a bare 403 for a minute.
-            if error.status == 403 and str(error).endswith("403"):  # noqa: PLR2004  (forbidden, without a reason)
-                raise TransientError("espocrm: too many failed logins from this address", delay=GUARD_PAUSE) from None
-            raise
+        async with self._http.stream("download", "GET", "/Attachment/file/{id}", ids={"id": attachment_id}) as streamed:
+            yield download_of(streamed)
 
 
-def _path(ref: EntityRef) -> str:
-    return f"/{_token(ref.type)}/{_token(ref.id)}"
+def _ids(ref: EntityRef) -> dict[str, str]:
+    return {"type": ref.type, "id": ref.id}
 
 
-def _token(text: str) -> str:
-    """`text` as one part of a path. Ids and types are checked where they come in; this is the second lock."""
-    if not text or not all(character.isascii() and (character.isalnum() or character in "-_") for character in text):
-        raise ValueError("not fit for a path")
-    return text
+class _Search(msgspec.Struct, frozen=True, rename="camel", omit_defaults=True):
+    max_size: int
+    where: tuple[Where, ...] = ()
+    select: tuple[str, ...] = ()
+    order_by: str | None = None
+    order: str | None = None
+    offset: int = 0
 
 
-def _filename(disposition: str | None) -> str | None:
-    """EspoCRM sends the name's raw UTF-8 bytes, which HTTP clients read with surrogate escapes."""
-    match = re.search(r'filename="([^"]*)"', disposition or "")
-    if match is None:
-        return None
-    return match[1].encode("utf-8", "surrogateescape").decode("utf-8", "replace")
+def _search(
+    where: Sequence[Where], select: Sequence[str], order_by: str | None, order: str, offset: int, max_size: int
+) -> str:
+    search = _Search(max_size, tuple(where), tuple(select), order_by, order if order_by else None, offset)
+    return msgspec.json.encode(search).decode()

@@ -59,15 +59,14 @@ class UpstreamClient:
         concurrency: int = 32,
         rate: float | None = None,
         breaker: Breaker | None = None,
-        dialect: Dialect | None = None,
     ) -> None:
         self.system = system
-        self.breaker = breaker or Breaker(system, metrics=metrics)
+        self.breaker = breaker or Breaker(system, metrics)
         self._base_url = base_url.rstrip("/")
         self._metrics = metrics
         self._headers = {hdrs.ACCEPT: _JSON, hdrs.USER_AGENT: "bitbylaw", **(headers or {})}
         self._timeout = timeout
-        self._dialect: Dialect = dialect or PlainDialect()
+        self._dialect: Dialect = PlainDialect()
         self._gate = Gate(self.breaker, concurrency=concurrency, rate=rate)
         self._secrets = _secrets(self._headers)
         self._session: aiohttp.ClientSession | None = None
@@ -78,6 +77,10 @@ class UpstreamClient:
 
     async def __aexit__(self, *_: object) -> None:
         await self.close()
+
+    def speaks(self, dialect: Dialect) -> None:
+        """Read failures as `dialect` says from now on. Set once, by the client that stands on this one."""
+        self._dialect = dialect
 
     async def close(self) -> None:
         """Give up all connections; calls on their way are cut, later ones are a fault of the caller."""

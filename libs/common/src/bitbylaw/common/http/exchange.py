@@ -31,6 +31,7 @@ class Exchange:
         self._metrics = metrics
         self._started = asyncio.get_running_loop().time()
         self._counted = False
+        self._told_down = False
         self._response: aiohttp.ClientResponse | None = None
 
     async def open(self) -> int:
@@ -53,8 +54,8 @@ class Exchange:
                 allow_redirects=False,
             )
         # The callers that wait for a probe need not wait for its body too.
-        if self._permit.probe is not None or self.status in DOWN:
-            self._tell_breaker()
+        if self._permit.probe is not None:
+            self._tell_breaker(down=self.status in DOWN)
         return self.status
 
     @property
@@ -115,7 +116,7 @@ class Exchange:
             return
         if not self._counted:
             self._count(str(self.status))
-            self._tell_breaker()
+            self._tell_breaker(down=self.status in DOWN)
         self._response.close()
 
     @property
@@ -131,14 +132,16 @@ class Exchange:
         except BROKEN as error:
             how = how_it_broke(error)
             self._count(how)
-            self._breaker.record_failure(self._permit)
+            self._tell_breaker(down=True)
             raise broken(error, how, self._call.name) from error
 
-    def _tell_breaker(self) -> None:
-        if self.status in DOWN:
-            self._breaker.record_failure(self._permit)
-        else:
+    def _tell_breaker(self, *, down: bool) -> None:
+        """Tell the breaker how it went; one attempt is one failure at most."""
+        if not down:
             self._breaker.record_success(self._permit)
+        elif not self._told_down:
+            self._told_down = True
+            self._breaker.record_failure(self._permit)
 
     def _count(self, status: str) -> None:
         self._counted = True

@@ -3,6 +3,7 @@
 import os
 from datetime import UTC, datetime
 from enum import StrEnum
+from http import HTTPStatus
 
 import aiohttp
 from aiohttp import hdrs
@@ -58,17 +59,15 @@ def refused_or_failed(answer: Answer, message: str) -> BitByLawError:
     """The error that an unexpected status means; `message` describes call and answer."""
     status = answer.status
     delay = retry_after(answer.headers.get(hdrs.RETRY_AFTER), datetime.now(UTC))
+    if status >= _SERVER_ERRORS or status == HTTPStatus.REQUEST_TIMEOUT:
+        return TransientError(message, delay=delay)
     match status:
-        case 404:
+        case HTTPStatus.NOT_FOUND:
             return NotFound(message)
-        case 429:
+        case HTTPStatus.TOO_MANY_REQUESTS:
             return RateLimited(message, delay=delay, executed=Executed.NO)
-        case 401:
+        case HTTPStatus.UNAUTHORIZED:
             return Refused(f"{message}: credentials refused", status=status)
-        case 408:
-            return TransientError(message, delay=delay)
-        case _ if status >= _SERVER_ERRORS:
-            return TransientError(message, delay=delay)
         case _ if status in _REDIRECTS:
             return Refused(f"{message}: redirects are not followed, check the address", status=status)
         case _:

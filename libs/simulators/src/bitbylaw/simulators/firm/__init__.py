@@ -1,4 +1,4 @@
-"""A small law firm that does not exist: its clients, eviction suits, parties and files, and a way to load it into EspoCRM.
+"""A small law firm that does not exist: its clients, suits, parties and files, and a way to load it into EspoCRM.
 
 `law_firm()` makes the same firm for the same seed, byte for byte; `load()` puts it into an EspoCRM as a user would.
 """

@@ -13,16 +13,22 @@ def klageschrift(matter: Matter) -> Writing:
         written_on=matter.sued_on,
         paragraphs=(
             f"An das {matter.court}",
-            f"In dem Rechtsstreit {matter.account.name}, {matter.account.street}, {matter.account.postal_code} "
-            f"{matter.account.city}, – Klägerin – gegen {matter.tenant_names}, {matter.flat}, – beklagte Partei – "
-            f"wegen Räumung und Zahlung, vorläufiger Streitwert: {euros(matter.claim_value)}, beantragen wir:",
+            (
+                f"In dem Rechtsstreit {matter.account.name}, {matter.account.street}, {matter.account.postal_code} "
+                f"{matter.account.city}, – Klägerin – gegen {matter.tenant_names}, {matter.flat}, – beklagte Partei – "
+                f"wegen Räumung und Zahlung, vorläufiger Streitwert: {euros(matter.claim_value)}, beantragen wir:"
+            ),
             f"1. Die beklagte Partei wird verurteilt, die Wohnung {matter.flat} geräumt an die Klägerin herauszugeben.",
-            f"2. Die beklagte Partei wird verurteilt, an die Klägerin {euros(matter.arrears)} nebst Zinsen in Höhe von "
-            "fünf Prozentpunkten über dem Basiszinssatz seit Rechtshängigkeit zu zahlen.",
+            (
+                f"2. Die beklagte Partei wird verurteilt, an die Klägerin {euros(matter.arrears)} nebst Zinsen in Höhe "
+                "von fünf Prozentpunkten über dem Basiszinssatz seit Rechtshängigkeit zu zahlen."
+            ),
             "Begründung:",
-            f"Die Parteien verbindet ein Mietvertrag vom {german_date(matter.rented_on)} über eine monatliche Miete von "
-            f"{euros(matter.rent)}. Die Miete blieb für {matter.months_owed} Monate aus. Das Mietverhältnis wurde am "
-            f"{german_date(matter.terminated_on)} gemäß § 543 Abs. 2 Satz 1 Nr. 3 BGB fristlos gekündigt.",
+            (
+                f"Die Parteien verbindet ein Mietvertrag vom {german_date(matter.rented_on)} über eine Monatsmiete von "
+                f"{euros(matter.rent)}. Die Miete blieb für {matter.months_owed} Monate aus. Das Mietverhältnis wurde "
+                f"am {german_date(matter.terminated_on)} gemäß § 543 Abs. 2 Satz 1 Nr. 3 BGB fristlos gekündigt."
+            ),
             "Beweis: Mietvertrag (Anlage K 1), Kündigung (Anlage K 2), Mietkonto (Anlage K 3).",
         ),
     )
@@ -35,10 +41,14 @@ def replik(matter: Matter) -> Writing:
         written_on=matter.sued_on + timedelta(days=49),
         paragraphs=(
             f"{matter.court}, Az. {matter.klage.aktenzeichen}",
-            "Auf die Klageerwiderung wird erwidert: Die behauptete Minderung wegen Schimmels an der südlichen Außenwand "
-            "wird bestritten. Ein Mangel wurde der Klägerin nie angezeigt, § 536c BGB.",
-            f"Selbst bei unterstellter Minderung um 20 % überstiege der Rückstand von {euros(matter.arrears)} noch "
-            "immer zwei Monatsmieten. Die Schonfristzahlung ist ausgeblieben, § 569 Abs. 3 Nr. 2 BGB.",
+            (
+                "Auf die Klageerwiderung wird erwidert: Die behauptete Minderung wegen Schimmels an der Außenwand "
+                "wird bestritten. Ein Mangel wurde der Klägerin nie angezeigt, § 536c BGB."
+            ),
+            (
+                f"Selbst bei unterstellter Minderung um 20 % überstiege der Rückstand von {euros(matter.arrears)} noch "
+                "immer zwei Monatsmieten. Die Schonfristzahlung ist ausgeblieben, § 569 Abs. 3 Nr. 2 BGB."
+            ),
         ),
     )
 
@@ -53,8 +63,10 @@ def kostenfestsetzungsantrag(matter: Matter) -> Writing:
         title=f"Kostenfestsetzungsantrag {matter.klage.aktenzeichen}",
         written_on=matter.sued_on + timedelta(days=120),
         paragraphs=(
-            f"In Sachen {matter.short} beantragen wir, die von der beklagten Partei zu erstattenden Kosten gemäß "
-            "§§ 103 ff. ZPO festzusetzen und auszusprechen, daß sie ab Antragstellung zu verzinsen sind:",
+            (
+                f"In Sachen {matter.short} beantragen wir, die von der beklagten Partei zu erstattenden Kosten gemäß "
+                "§§ 103 ff. ZPO festzusetzen und auszusprechen, dass sie ab Antragstellung zu verzinsen sind:"
+            ),
         ),
         table=(
             ("Gebühr", "Betrag"),
@@ -74,8 +86,11 @@ def ladung(matter: Matter) -> Writing:
         written_on=matter.sued_on + timedelta(days=35),
         paragraphs=(
             f"{matter.court}, Geschäftsstelle der Zivilabteilung",
-            f"In Sachen {matter.short} werden Sie zur Güteverhandlung und zum Haupttermin am {german_date(hearing)} um "
-            "09:30 Uhr, Sitzungssaal 117, geladen. Das persönliche Erscheinen der Parteien ist angeordnet.",
+            (
+                f"In Sachen {matter.short} werden Sie zur Güteverhandlung und zum Haupttermin am "
+                f"{german_date(hearing)} um 09:30 Uhr, Sitzungssaal 117, geladen. "
+                "Das persönliche Erscheinen der Parteien ist angeordnet."
+            ),
         ),
     )
 

@@ -36,13 +36,14 @@ class Crm:
     async def ids_by_name(self, entity_type: str) -> dict[str, str]:
         """The ids of all records of a type by their names. Raises `LoadFailed`."""
         found: dict[str, str] = {}
-        offset, page = 0, [{}]
-        while page:
+        offset = 0
+        while True:
             parameters = {"select": "name", "maxSize": _PAGE, "offset": offset, "orderBy": "createdAt", "order": "asc"}
             page = (await self._call("GET", entity_type, params=parameters))["list"]
             found.update({str(record["name"]): str(record["id"]) for record in page})
+            if len(page) < _PAGE:
+                return found
             offset += _PAGE
-        return found
 
     async def _call(self, method: str, path: str, **options: Any) -> dict[str, Any]:
         async with self._session.request(method, f"{self._base_url}/{path}", **options) as response:

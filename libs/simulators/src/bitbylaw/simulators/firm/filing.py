@@ -77,7 +77,7 @@ def _file_title(matter: Matter) -> str:
 
 def _of_account(number: int, account: Account) -> FirmDocument:
     is_vollmacht = number < _VOLLMACHTEN
-    kind = "Prozeßvollmacht" if is_vollmacht else "Vergütungsvereinbarung"
+    kind = "Prozessvollmacht" if is_vollmacht else "Vergütungsvereinbarung"
     file_format = FileFormat.PDF if is_vollmacht else FileFormat.DOCX
     return FirmDocument(
         key=f"dokument-mandant-{number + 1}",
@@ -91,7 +91,7 @@ def _of_account(number: int, account: Account) -> FirmDocument:
 
 
 def _of_several(number: int, matters: Sequence[Matter]) -> FirmDocument:
-    file_format = (FileFormat.TXT, FileFormat.HTML)[number]
+    file_format = (FileFormat.CSV, FileFormat.HTML)[number]
     return FirmDocument(
         key=f"dokument-übersicht-{number + 1}",
         name=f"Übersicht Räumungsverfahren Teil {number + 1}",

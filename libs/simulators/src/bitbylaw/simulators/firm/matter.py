@@ -66,7 +66,7 @@ def matter_of(klage: Klage, account: Account, tenants: tuple[Person, ...], dice:
         court=f"Amtsgericht {city}",
         flat=f"{dice.choice(STREETS)} {dice.randrange(1, 90)}, {postal_code} {city}",
         rent=dice.randrange(480, 1650) * 100 + dice.choice((0, 50)),
-        months_owed=dice.randrange(2, 7),
+        months_owed=dice.randrange(3, 7),
         rented_on=date(dice.randrange(2008, 2023), dice.randrange(1, 13), 1),
         terminated_on=terminated_on,
     )

@@ -16,10 +16,14 @@ def vollmacht(account: Account) -> Writing:
         title=f"Vollmacht {account.name}",
         written_on=_OFFICE_DAY,
         paragraphs=(
-            "Den Rechtsanwälten Brückner & Sößner PartG mbB wird hiermit in allen Räumungs- und Zahlungsklagen der "
-            f"{account.name}, {account.street}, {account.postal_code} {account.city}, Vollmacht erteilt.",
-            "Die Vollmacht umfaßt die Prozeßführung (§§ 81 ff. ZPO), den Ausspruch von Kündigungen und den "
-            "Empfang von Geldern.",
+            (
+                "Den Rechtsanwälten Brückner & Sößner PartG mbB wird hiermit in allen Räumungs- und Zahlungsklagen der "
+                f"{account.name}, {account.street}, {account.postal_code} {account.city}, Vollmacht erteilt."
+            ),
+            (
+                "Die Vollmacht umfasst die Prozessführung (§§ 81 ff. ZPO), den Ausspruch von Kündigungen und den "
+                "Empfang von Geldern."
+            ),
         ),
     )
 
@@ -30,8 +34,10 @@ def mandatsvereinbarung(account: Account) -> Writing:
         title=f"Mandats- und Vergütungsvereinbarung {account.name}",
         written_on=_OFFICE_DAY,
         paragraphs=(
-            f"Für die außergerichtliche Tätigkeit vergütet {account.name} einen Stundensatz von {euros(24000)} zuzüglich "
-            "Umsatzsteuer. Für gerichtliche Verfahren gilt das RVG.",
+            (
+                f"Für die außergerichtliche Tätigkeit zahlt {account.name} einen Stundensatz von {euros(24000)} "
+                "zuzüglich Umsatzsteuer. Für gerichtliche Verfahren gilt das RVG."
+            ),
             "Die Höhe der Vergütung übersteigt möglicherweise die gesetzliche; erstattet wird nur die gesetzliche.",
         ),
     )
@@ -56,8 +62,10 @@ def mail(matter: Matter) -> Writing:
         written_on=matter.sued_on + timedelta(days=3),
         paragraphs=(
             "Sehr geehrte Damen und Herren,",
-            f"die Klage wurde heute über das beA eingereicht. Das {matter.court} wird das Aktenzeichen mitteilen; den "
-            f"Gerichtskostenvorschuß bitten wir auszugleichen. Der Streitwert beträgt {euros(matter.claim_value)}.",
+            (
+                f"die Klage wurde heute über das beA eingereicht. Das {matter.court} wird das Aktenzeichen mitteilen; "
+                f"den Gerichtskostenvorschuss bitten wir auszugleichen. Streitwert: {euros(matter.claim_value)}."
+            ),
             "Mit freundlichen Grüßen – Brückner & Sößner",
         ),
     )
@@ -69,8 +77,10 @@ def melderegisterauskunft(person: Person) -> Writing:
         title=f"Einfache Melderegisterauskunft {person.name}",
         written_on=_OFFICE_DAY,
         paragraphs=(
-            f"Zu {person.name}, geboren am {german_date(person.born_on)}, wird gemäß § 44 BMG mitgeteilt: "
-            "Die Person ist unter der angefragten Anschrift gemeldet. Gebühr: 11,00 €.",
+            (
+                f"Zu {person.name}, geboren am {german_date(person.born_on)}, wird gemäß § 44 BMG mitgeteilt: "
+                "Die Person ist unter der angefragten Anschrift gemeldet. Gebühr: 11,00 €."
+            ),
         ),
     )
 

@@ -1,4 +1,4 @@
-"""Writings become files. The same writing gives the same bytes, at any time and on any machine with the same libraries."""
+"""Writings become files: the same writing gives the same bytes, at any time, with the same libraries."""
 
 import csv
 import html
@@ -94,9 +94,12 @@ def _markdown(writing: Writing) -> bytes:
 
 def _html(writing: Writing) -> bytes:
     paragraphs = "\n".join(f"<p>{html.escape(text)}</p>" for text in (writing.dateline, *writing.paragraphs))
+    rows = "".join(f"<tr>{''.join(f'<td>{html.escape(cell)}</td>' for cell in row)}</tr>\n" for row in writing.table)
+    table = f"<table>\n{rows}</table>" if rows else ""
     title = html.escape(writing.title)
     head = f'<head><meta charset="utf-8"><title>{title}</title></head>'
-    return f'<!doctype html>\n<html lang="de">{head}\n<body><h1>{title}</h1>\n{paragraphs}\n</body></html>\n'.encode()
+    body = f"<h1>{title}</h1>\n{paragraphs}\n{table}"
+    return f'<!doctype html>\n<html lang="de">{head}\n<body>{body}</body></html>\n'.encode()
 
 
 def _csv(writing: Writing) -> bytes:

@@ -31,10 +31,14 @@ def kuendigung(matter: Matter) -> Writing:
         written_on=matter.terminated_on,
         paragraphs=(
             f"{matter.tenant_names}, {matter.flat}",
-            f"namens und in Vollmacht der {matter.account.name} kündigen wir das Mietverhältnis fristlos, hilfsweise "
-            "ordentlich zum nächstmöglichen Termin.",
-            f"Sie sind mit {matter.months_owed} Monatsmieten, zusammen {euros(matter.arrears)}, in Verzug. Wir fordern "
-            f"Sie auf, die Wohnung bis zum {german_date(matter.terminated_on + timedelta(days=14))} zu räumen.",
+            (
+                f"namens und in Vollmacht der {matter.account.name} kündigen wir das Mietverhältnis fristlos, "
+                "hilfsweise ordentlich zum nächstmöglichen Termin."
+            ),
+            (
+                f"Sie sind mit {matter.months_owed} Monatsmieten, zusammen {euros(matter.arrears)}, in Verzug. Wir "
+                f"fordern Sie auf, bis zum {german_date(matter.terminated_on + timedelta(days=14))} zu räumen."
+            ),
             "Einer stillschweigenden Verlängerung des Mietverhältnisses gemäß § 545 BGB wird widersprochen.",
             "Mit freundlichen Grüßen",
         ),
@@ -59,8 +63,10 @@ def uebergabeprotokoll(matter: Matter) -> Writing:
         written_on=matter.rented_on,
         paragraphs=(
             f"Anwesend: {matter.tenant_names}; für die Vermieterin die Hausverwaltung.",
-            "Schlüssel: 3 Haustür, 2 Wohnungstür, 1 Briefkasten. Zähler abgelesen. Keine Mängel außer einem Sprung im "
-            "Küchenfenster und fehlender Türklinke zum Gäste-WC.",
+            (
+                "Schlüssel: 3 Haustür, 2 Wohnungstür, 1 Briefkasten. Zähler abgelesen. Keine Mängel außer einem Sprung "
+                "im Küchenfenster und fehlender Türklinke zum Gäste-WC."
+            ),
         ),
     )
 

@@ -1,5 +1,8 @@
-"""The words the firm is made of. People, companies and house numbers are invented; telephone numbers are from the ranges
-the Bundesnetzagentur keeps free for films, mail addresses from the domain reserved for examples."""
+"""The words the firm is made of.
+
+People, companies and addresses are invented; telephone numbers are from the ranges the Bundesnetzagentur keeps free for
+films, mail addresses from a domain reserved for examples.
+"""
 
 FIRST_NAMES = (
     *("Jürgen", "Käthe", "Günther", "Zoë", "Sören", "Bärbel", "René", "Dörte", "Björn", "Gülşen", "Jörg", "Anneliese"),

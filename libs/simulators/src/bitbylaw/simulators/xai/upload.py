@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator
 import msgspec
 from aiohttp import BodyPartReader, MultipartReader, web
 
-from bitbylaw.simulators.xai.errors import bad_request
+from bitbylaw.simulators.xai.errors import XaiError, bad_request
 from bitbylaw.simulators.xai.filenames import check_filename, received_filename
 
 _CHUNK = 64 * 1024
@@ -32,7 +32,11 @@ class FilePart(msgspec.Struct, frozen=True):
     async def chunks(self) -> AsyncIterator[bytes]:
         """The content in pieces."""
         while not self.part.at_eof():
-            yield await self.part.read_chunk(_CHUNK)
+            try:
+                chunk = await self.part.read_chunk(_CHUNK)
+            except ValueError as error:
+                raise _malformed(error) from error
+            yield chunk
 
 
 class FileFormReader:
@@ -47,7 +51,10 @@ class FileFormReader:
 
     async def until_file(self) -> FilePart:
         """Read the values up to the file. Raises `XaiError` (400) when there is none or its name is not allowed."""
-        self._reader = await self._request.multipart()
+        try:
+            self._reader = await self._request.multipart()
+        except ValueError as error:
+            raise _malformed(error) from error
         while (part := await self._next_part()) is not None:
             if part.name == "file":
                 return _file_part(part)
@@ -67,7 +74,7 @@ class FileFormReader:
         try:
             part = await self._reader.next()
         except ValueError as error:
-            raise bad_request(f"Malformed multipart body: {error}") from error
+            raise _malformed(error) from error
         if isinstance(part, MultipartReader):
             raise bad_request("Nested multipart bodies are not supported.")
         return part
@@ -79,6 +86,10 @@ class FileFormReader:
             self.form.purpose = value
         elif part.name in _LIFE:
             self.form.expires_after = _life(value)
+
+
+def _malformed(error: ValueError) -> XaiError:
+    return bad_request(f"Malformed multipart body: {error}")
 
 
 def _file_part(part: BodyPartReader) -> FilePart:

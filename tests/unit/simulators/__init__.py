@@ -1,0 +1,1 @@
+"""The simulators' own parts, without a server where it can be."""
