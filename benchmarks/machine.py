@@ -3,10 +3,10 @@
 import os
 import platform
 import subprocess
+from importlib.metadata import version
 from pathlib import Path
 
 import msgspec
-from nats import __version__ as nats_version
 
 from benchmarks.servers import NATS_SERVER
 
@@ -33,15 +33,15 @@ class Machine(msgspec.Struct, frozen=True):
 
 def describe() -> Machine:
     """This machine, now."""
-    version = subprocess.run([NATS_SERVER, "--version"], capture_output=True, text=True, check=True)  # noqa: S603  (our own binary)
+    server = subprocess.run([NATS_SERVER, "--version"], capture_output=True, text=True, check=True)  # noqa: S603  (our own binary)
     return Machine(
         cores=os.cpu_count() or 0,
         cpu=_field(Path("/proc/cpuinfo"), "model name") or platform.processor() or platform.machine(),
         memory_gib=os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 1024**3,
         kernel=f"{platform.system()} {platform.release()}",
         python=platform.python_version(),
-        nats_server=version.stdout.strip(),
-        nats_py=nats_version,
+        nats_server=server.stdout.strip(),
+        nats_py=version("nats-py"),
         load_before=os.getloadavg()[0],
     )
 

@@ -157,6 +157,13 @@ async def lost(bus: Bus, *, within: float = 10.0) -> None:
             await gone.wait()
 
 
+def cut(bus: Bus) -> None:
+    """Break the connection of `bus` as a network would; its server lives on."""
+    transport = bus.nc._transport
+    assert transport is not None
+    transport.close()  # type: ignore[no-untyped-call]  # nats-py leaves it bare
+
+
 @pytest.fixture
 def nats_server(tmp_path: Path) -> Iterator[NatsServer]:
     """A fresh nats-server with JetStream, ended after the test whatever happens."""

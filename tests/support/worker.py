@@ -157,7 +157,8 @@ async def working(
 
 async def consumer(bus: Bus, spec: ConsumerSpec = SPEC) -> ConsumerInfo:
     """What the server says about the worker's consumer."""
-    return await bus.js.consumer_info(spec.stream, spec.durable)
+    found: ConsumerInfo = await bus.js.consumer_info(spec.stream, spec.durable)
+    return found
 
 
 async def all_acknowledged(bus: Bus, spec: ConsumerSpec = SPEC, *, within: float = 5.0) -> None:

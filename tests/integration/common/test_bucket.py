@@ -3,7 +3,7 @@
 import asyncio
 
 import pytest
-from tests.support.nats import NatsServer, lost, reached
+from tests.support.nats import NatsServer, cut, lost, reached
 
 from bitbylaw.common.bus.connection import Bus
 from bitbylaw.common.bus.kv import Bucket, BucketGone, Entry
@@ -114,7 +114,7 @@ async def test_write_without_an_answer_is_found_by_reading(nats_server: NatsServ
         await asyncio.sleep(0)
     gone = asyncio.create_task(lost(bus))
     await asyncio.sleep(0)
-    bus.nc._transport.close()
+    cut(bus)
     with pytest.raises(BusUnavailable):
         await writing
     await gone

@@ -70,7 +70,8 @@ async def publish(bus: Bus, numbers: range) -> None:
 
 async def info(bus: Bus, spec: ConsumerSpec = SPEC) -> ConsumerInfo:
     """What the server says of the consumer."""
-    return await bus.js.consumer_info(spec.stream, spec.durable)
+    found: ConsumerInfo = await bus.js.consumer_info(spec.stream, spec.durable)
+    return found
 
 
 async def test_everything_comes_in_order_and_within_room(bus: Bus) -> None:

@@ -7,7 +7,7 @@ from contextlib import asynccontextmanager
 
 import msgspec
 import pytest
-from tests.support.nats import NatsServer, connected, lost, reached
+from tests.support.nats import NatsServer, connected, cut, lost, reached
 
 from bitbylaw.common.actors.lease import Lease, LeaseState, LeaseValue
 from bitbylaw.common.actors.leases import LOOK_AGAIN, Leases
@@ -42,10 +42,10 @@ async def test_lease_stands_in_the_bucket_as_the_contract_says(bus: Bus) -> None
         assert value.holder
         assert value.since.endswith("+00:00")
         assert entry.revision == lease.revision
-        assert leases.held == (lease,)
+        assert list(leases.held) == [lease]
         await leases.release(lease)
         assert await Bucket(bus, BucketName.LEASES).get(KEY) is None
-        assert leases.held == ()
+        assert not leases.held
 
 
 async def test_one_holder_at_a_time(nats_server: NatsServer, bus: Bus) -> None:
@@ -162,7 +162,6 @@ async def test_servers_death_ends_every_lease(nats_server: NatsServer, bus: Bus)
         gone = asyncio.create_task(lost(bus))
         nats_server.kill()
         await gone
-        assert lease.state is LeaseState.SUSPECT
         with pytest.raises(LeaseLost, match="suspect"):
             lease.guard()
         nats_server.start()
@@ -171,7 +170,7 @@ async def test_servers_death_ends_every_lease(nats_server: NatsServer, bus: Bus)
             while lease.alive:  # noqa: ASYNC110  (a turn of the loop each, no wait)
                 await asyncio.sleep(0)
         assert lease.state is LeaseState.LOST
-        assert leases.held == ()
+        assert not leases.held
         async with asyncio.timeout(3):
             again = await _acquired(leases)
         again.guard()
@@ -192,7 +191,7 @@ async def test_a_broken_connection_alone_costs_no_lease(nats_server: NatsServer,
         first = lease.revision
         gone = asyncio.create_task(lost(bus))
         await asyncio.sleep(0)
-        bus.nc._transport.close()
+        cut(bus)
         await gone
         with pytest.raises(LeaseLost):
             lease.guard()

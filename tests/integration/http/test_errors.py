@@ -3,6 +3,7 @@
 import asyncio
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
+from pathlib import Path
 
 import aiohttp
 import pytest
@@ -20,7 +21,8 @@ from bitbylaw.common.errors import (
     UpstreamDown,
 )
 from bitbylaw.common.http.circuit import BreakerPolicy, CircuitState
-from bitbylaw.common.http.client import SUCCESS
+from bitbylaw.common.http.client import SUCCESS, UpstreamClient
+from bitbylaw.common.telemetry.metrics import Metrics
 
 OPENS_AT_ONCE = BreakerPolicy(failures=1)
 
@@ -106,6 +108,7 @@ async def test_refused_connection_of_a_read() -> None:
         with pytest.raises(TransientError) as caught:
             await system.client.request("op", "GET", "/x")
         assert caught.value.executed is Executed.NO
+        assert "ConnectionRefusedError" in str(caught.value)
         assert system.counted("connect") == 3
 
 
@@ -312,3 +315,28 @@ async def test_closed_client() -> None:
         await system.client.close()
         with pytest.raises(RuntimeError, match="closed"):
             await system.client.request("op", "GET", "/x")
+
+
+async def test_refusal_in_the_middle_of_an_upload(tmp_path: Path) -> None:
+    """A server that answers 413 before it has read the body, and then closes, is heard: no mere cut connection."""
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(b"HTTP/1.1 413 Too Large\r\nContent-Length: 0\r\nConnection: close\r\n\r\n")
+        await writer.drain()
+        while await reader.read(1 << 16):  # as nginx does (lingering_close): reset, the client would lose the answer
+            pass
+        writer.close()
+
+    path = tmp_path / "large"
+    with path.open("wb") as file:
+        file.truncate(20 * 1024 * 1024)
+    server = await asyncio.start_server(serve, "127.0.0.1", 0)
+    url = "http://127.0.0.1:" + str(server.sockets[0].getsockname()[1])
+    async with server, UpstreamClient(system="sys", base_url=url, metrics=Metrics()) as client:
+        with path.open("rb") as content:
+            form = aiohttp.FormData(quote_fields=False)
+            form.add_field("file", content, filename="x")
+            with pytest.raises(Refused) as caught:
+                await client.request("op", "POST", "/x", data=form)
+        assert caught.value.status == 413

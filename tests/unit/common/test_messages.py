@@ -44,7 +44,7 @@ def test_dead_letter_says_where_it_comes_from() -> None:
     message = dead_letter_message(letter, msg_id="once")
     assert message.subject == "dlq.vmh.document.update.x"
     assert (letter.error, letter.reason, letter.payload) == ("NotFound", "no", "{}")
-    assert message.headers == {"traceparent": "t", "Nats-Msg-Id": "once"}
+    assert message.headers == {"traceparent": "00-a-b-01", "Nats-Msg-Id": "once"}
     assert dead_letter_message(dead_letter("x", NotFound("no"), service="s", now=NOW)).headers == {}
 
 

@@ -27,7 +27,8 @@ def first_steps(layout: Layout, environ: Mapping[str, str]) -> str:
         ]
     lines += [
         "  put an event in by hand:",
-        f"    nats -s {environ['NATS_URL']} pub vmh.document.update '{{\"entity_id\":\"'$id'\"}}'",
+        f"    NATS_URL={environ['NATS_URL']} .venv/bin/bitbylaw pub vmh.document.update '{{\"entity_id\":\"'$id'\"}}'",
+        f"    nats -s {environ['NATS_URL']} pub vmh.document.update '{{\"entity_id\":\"'$id'\"}}'   # NATS' own tool",
         "  kill a service and watch it come back: kill -9 <pid>",
         f"  read what the services say: tail -f {layout.data}/logs/*.log",
         "Ctrl-C drains and ends everything.",

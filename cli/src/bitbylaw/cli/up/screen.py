@@ -48,7 +48,7 @@ class Screen:
 
     def say(self, text: str) -> None:
         """A line that stays."""
-        self._console.print(text, highlight=False)
+        self._console.print(text, highlight=False, soft_wrap=True)
 
     def show(self, processes: list[Kept], figures: Mapping[str, Figures], progress: Progress | None) -> None:
         """The present state."""

@@ -51,7 +51,10 @@ async def serve(settings: Settings, context: Context, *, on_step: Callable[[Step
         handlers = _handlers(settings, bus, upstreams, leases, events, on_step)
         worker = Worker(
             bus,
-            ConsumerSpec(stream=Stream.EVENTS, durable=SERVICE, filters=_filters()),
+            # A dead worker's events go to the next one when its leases are over: earlier nobody could handle them.
+            ConsumerSpec(
+                stream=Stream.EVENTS, durable=SERVICE, filters=_filters(), ack_wait=environment.lease.seconds
+            ),
             handlers,
             leases=leases,
             settlement=Settlement(

@@ -43,7 +43,7 @@ class Bus:
         self._closing = False
         self._tasks: set[asyncio.Task[None]] = set()
         self._on_disconnect: list[Callable[[], None]] = []
-        self._on_reconnect: list[Callable[[], None]] = []
+        self._on_reconnect: list[Callable[[], object]] = []
 
     @property
     def js(self) -> JetStreamContext:
@@ -61,7 +61,7 @@ class Bus:
         """Call `callback` whenever the server is lost."""
         self._on_disconnect.append(callback)
 
-    def on_reconnect(self, callback: Callable[[], None]) -> None:
+    def on_reconnect(self, callback: Callable[[], object]) -> None:
         """Call `callback` whenever a server is reached again (not at the first connection)."""
         self._on_reconnect.append(callback)
 
@@ -109,6 +109,10 @@ class Bus:
                 await self._up.wait()
         except TimeoutError:
             raise BusUnavailable("NATS is not reachable") from None
+
+    async def until_connected(self) -> None:
+        """Return when a server is reached, however long that takes."""
+        await self._up.wait()
 
     async def close(self) -> None:
         """Send what is pending and leave."""

@@ -13,6 +13,7 @@ from datetime import UTC, datetime
 import msgspec
 from nats.aio.msg import Msg
 from nats.aio.subscription import Subscription
+from nats.errors import ConnectionReconnectingError, OutboundBufferLimitError
 from nats.errors import Error as NatsError
 from nats.js.api import AckPolicy, ConsumerConfig, DeliverPolicy
 from nats.js.errors import APIError
@@ -27,6 +28,9 @@ ACK_WAIT = 10.0
 PULL_EXPIRES = 5.0
 #: Seconds of silence after which a pull request counts as lost.
 PULL_LOST = PULL_EXPIRES + 1.5
+
+#: Seconds until the loss of the server, met by a request, is known to everybody.
+AWAY_WAIT = 0.05
 
 #: Tokens of a reply subject in its short form, and the place of its first number.
 _ACK_TOKENS, _ACK_NUMBERS = 9, 4
@@ -97,13 +101,21 @@ class Delivery:
 async def ensure_consumer(bus: Bus, spec: ConsumerSpec) -> None:
     """Create the durable consumer, or correct its filters; safe when replicas do it at once.
 
+    While no server is reached it waits for one, as the start of a service does.
+
     Raises:
-        BusUnavailable: JetStream does not answer.
+        BusUnavailable: JetStream refuses, or does not answer though its server is reached.
     """
-    try:
-        await bus.js.add_consumer(spec.stream, spec.config())
-    except (APIError, NatsError, TimeoutError) as error:
-        raise BusUnavailable(f"consumer {spec.durable}: {error}") from error
+    while True:
+        try:
+            await bus.js.add_consumer(spec.stream, spec.config())
+        except (ConnectionReconnectingError, OutboundBufferLimitError):
+            await asyncio.sleep(AWAY_WAIT)
+            await bus.until_connected()
+        except (APIError, NatsError, OSError, TimeoutError) as error:
+            raise BusUnavailable(f"consumer {spec.durable}: {error}") from error
+        else:
+            return
 
 
 class PullConsumer:
@@ -131,8 +143,8 @@ class PullConsumer:
         self._asked_at = 0.0
         self._wake = asyncio.Event()
         self._stopping = False
-        #: Loop time of the last turn of the pull loop; health looks at it.
-        self.last_turn = 0.0
+        #: Loop time of the last turn of the pull loop, at first of its making; health looks at it.
+        self.last_turn = asyncio.get_running_loop().time()
 
     async def run(self) -> None:
         """Pull until `stop` or cancellation."""

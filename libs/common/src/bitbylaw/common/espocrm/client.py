@@ -6,7 +6,7 @@ from typing import Any, TypeVar, overload
 
 import msgspec
 
-from bitbylaw.common.errors import Executed
+from bitbylaw.common.errors import Executed, PermanentError
 from bitbylaw.common.espocrm.decode import Listing, Page, Record, decoded
 from bitbylaw.common.espocrm.dialect import DuplicateFound, EspoDialect
 from bitbylaw.common.espocrm.download import Download, download_of
@@ -49,7 +49,7 @@ class EspoClient:
         Raises:
             NotFound: there is none, or it is deleted.
         """
-        answer = await self._http.request("read", "GET", "/{type}/{id}", ids=_ids(ref))
+        answer = await self._http.request("read", "GET", _path(ref), ids={"id": ref.id})
         return decoded(answer.body, as_, Executed.NO)
 
     @overload
@@ -79,7 +79,7 @@ class EspoClient:
         """
         headers = {"X-Version-Number": str(version)} if version is not None else None
         answer = await self._http.request(
-            "write", "PUT", "/{type}/{id}", ids=_ids(ref), json=dict(changes), headers=headers
+            "write", "PUT", _path(ref), ids={"id": ref.id}, json=dict(changes), headers=headers
         )
         return decoded(answer.body, as_, Executed.YES)
 
@@ -95,7 +95,7 @@ class EspoClient:
         Raises:
             DuplicateFound: EspoCRM's duplicate check found others.
         """
-        answer = await self._http.request("create", "POST", "/{type}", ids={"type": entity_type}, json=dict(values))
+        answer = await self._http.request("create", "POST", f"/{_word(entity_type)}", json=dict(values))
         return decoded(answer.body, as_, Executed.YES)
 
     # --- lists -------------------------------------------------------------------------------------------------------
@@ -147,7 +147,7 @@ class EspoClient:
         Texts are cut at 10,000 characters in lists, and `xIds` come only if selected. `order` is `asc` or `desc`.
         """
         search = _search(where, select, order_by, order, offset, max_size)
-        return await self._page("/{type}", {"type": entity_type}, search, no_total=no_total, as_=as_, offset=offset)
+        return await self._page(f"/{_word(entity_type)}", {}, search, no_total=no_total, as_=as_, offset=offset)
 
     @overload
     async def related(
@@ -178,8 +178,7 @@ class EspoClient:
     ) -> Page[Any]:
         """A page of the records that `link` leads to, the oldest first."""
         search = _search((), select, "createdAt", "asc", offset, max_size)
-        ids = {**_ids(ref), "link": link}
-        return await self._page("/{type}/{id}/{link}", ids, search, no_total=True, as_=as_, offset=offset)
+        return await self._page(_path(ref, link), {"id": ref.id}, search, no_total=True, as_=as_, offset=offset)
 
     async def _page(
         self, path: str, ids: Mapping[str, str], search: str, *, no_total: bool, as_: Any, offset: int
@@ -196,13 +195,13 @@ class EspoClient:
 
     async def link(self, ref: EntityRef, link: str, *foreign_ids: str) -> None:
         """Link records; those that are linked already stay so. Fires no webhook and changes no version."""
-        ids = {**_ids(ref), "link": link}
-        await self._http.request("link", "POST", "/{type}/{id}/{link}", ids=ids, json={"ids": list(foreign_ids)})
+        await self._http.request("link", "POST", _path(ref, link), ids={"id": ref.id}, json={"ids": list(foreign_ids)})
 
     async def unlink(self, ref: EntityRef, link: str, *foreign_ids: str) -> None:
         """Unlink records; those that are not linked stay so."""
-        ids = {**_ids(ref), "link": link}
-        await self._http.request("unlink", "DELETE", "/{type}/{id}/{link}", ids=ids, json={"ids": list(foreign_ids)})
+        await self._http.request(
+            "unlink", "DELETE", _path(ref, link), ids={"id": ref.id}, json={"ids": list(foreign_ids)}
+        )
 
     # --- metadata and files ------------------------------------------------------------------------------------------
 
@@ -225,8 +224,16 @@ class EspoClient:
             yield download_of(streamed)
 
 
-def _ids(ref: EntityRef) -> dict[str, str]:
-    return {"type": ref.type, "id": ref.id}
+def _path(ref: EntityRef, link: str | None = None) -> str:
+    """The path of a record or of one of its links; the id is filled in, and stays out of messages."""
+    return f"/{_word(ref.type)}/{{id}}" + (f"/{_word(link)}" if link is not None else "")
+
+
+def _word(name: str) -> str:
+    """The name of an entity type or a link: configured by people, and part of messages."""
+    if not name.isascii() or not name.isalnum():
+        raise PermanentError(f"{name!r} is no name of an entity type or a link")
+    return name
 
 
 class _Search(msgspec.Struct, frozen=True, rename="camel", omit_defaults=True):

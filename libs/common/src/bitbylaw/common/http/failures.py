@@ -45,14 +45,15 @@ def how_it_broke(error: BaseException) -> Break:
 def broken(error: BaseException, how: Break, call: str) -> TransientError:
     """The error for a call that got no whole answer. Only one that found no connection was certainly not executed."""
     executed = Executed.NO if how is Break.CONNECT else Executed.UNKNOWN
-    number = getattr(error, "errno", None)
+    cause = error.__cause__ or error  # what the system said, behind aiohttp's name for it
+    number = getattr(cause, "errno", None)
     why = f", {os.strerror(number)}" if isinstance(number, int) and number > 0 else ""
     what = {
         Break.CONNECT: "no connection",
         Break.TIMEOUT: "no answer in time",
         Break.CUT: "the connection was cut",
     }[how]
-    return TransientError(f"{call}: {what} ({type(error).__name__}{why})", executed=executed)
+    return TransientError(f"{call}: {what} ({type(cause).__name__}{why})", executed=executed)
 
 
 def refused_or_failed(answer: Answer, message: str) -> BitByLawError:

@@ -24,6 +24,9 @@ from bitbylaw.common.telemetry.metrics import Metrics
 #: Seconds a drain may take; Kubernetes' grace period must be longer.
 DRAIN_GRACE = 25.0
 
+#: Seconds after which a task that was cancelled and goes on is cancelled again.
+CANCEL_AGAIN = 0.2
+
 EXIT_OK, EXIT_FAULT, EXIT_CONFIGURATION = 0, 1, 2
 
 _Settings = TypeVar("_Settings", bound=msgspec.Struct)
@@ -112,18 +115,23 @@ async def _until_stopped(
     await asyncio.wait({serving_task, stopped}, return_when=asyncio.FIRST_COMPLETED)
     stopped.cancel()
     if not serving_task.done() and not context.health.up:
-        serving_task.cancel()
-        await asyncio.gather(serving_task, return_exceptions=True)
+        await _cancel(serving_task)
         return
     if not serving_task.done():
         try:
             async with asyncio.timeout(DRAIN_GRACE + 3):
                 await asyncio.shield(serving_task)
         except TimeoutError:
-            serving_task.cancel()
-            await asyncio.gather(serving_task, return_exceptions=True)
+            await _cancel(serving_task)
             return
     serving_task.result()
+
+
+async def _cancel(task: "asyncio.Future[None]") -> None:
+    """End `task`, insisting: `wait_for` of Python 3.11 swallows a cancellation that comes with what it waits for."""
+    while not task.done():
+        task.cancel()
+        await asyncio.wait({task}, timeout=CANCEL_AGAIN)
 
 
 def _drain_on_signal(context: Context, log: Callable[..., object]) -> None:

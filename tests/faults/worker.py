@@ -1,0 +1,71 @@
+"""document-sync as a process, with a hook between its steps: it notes each one, and dies where it is told.
+
+Environment: `STEPS` is the folder of the notes. Before each step a line `time pid step` goes to the file named like the
+document. A file `<document>.kill` with `number seconds` makes this process kill itself before the step of that number
+(counted over all processes), or that many seconds into it; it does so once. `CLIENT_TAG` names the process in the
+simulators' request logs.
+"""
+
+import os
+import signal
+import sys
+import threading
+import time
+from functools import partial, wraps
+from pathlib import Path
+from typing import Any
+
+import aiohttp
+from structlog.contextvars import get_contextvars
+
+from bitbylaw.common.service.process import main
+from bitbylaw.document_sync.app import serve
+from bitbylaw.document_sync.settings import read
+from bitbylaw.document_sync.steps import Step
+from bitbylaw.simulators.faults import TAG_HEADER
+
+
+def on_step(folder: Path, step: Step) -> None:
+    """Note the step; die if this is the place."""
+    document = str(get_contextvars()["entity"]).partition(".")[2]
+    notes = folder / document
+    taken = len(notes.read_bytes().splitlines()) if notes.exists() else 0
+    order = folder / f"{document}.kill"
+    seconds = _seconds(order, taken)
+    if seconds is not None:
+        order.rename(folder / f"{document}.killed")
+    if seconds == 0.0:
+        _die()
+    with notes.open("a", encoding="ascii") as file:
+        file.write(f"{time.monotonic()} {os.getpid()} {type(step).__name__}\n")
+    if seconds is not None:
+        threading.Timer(seconds, _die).start()
+
+
+def _seconds(order: Path, taken: int) -> float | None:
+    """How far into the coming step to die, None if not in this one."""
+    try:
+        number, _, seconds = order.read_text(encoding="ascii").partition(" ")
+    except FileNotFoundError:
+        return None
+    return float(seconds) if int(number) == taken else None
+
+
+def _die() -> None:
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+def tag_requests(tag: str) -> None:
+    """Send `tag` with every request, so that the simulators' logs tell processes apart."""
+    make = aiohttp.ClientSession.__init__
+
+    @wraps(make)
+    def tagged(self: aiohttp.ClientSession, **settings: Any) -> None:
+        make(self, headers={TAG_HEADER: tag}, **settings)
+
+    aiohttp.ClientSession.__init__ = tagged  # type: ignore[method-assign]  # in this process of the test only
+
+
+if __name__ == "__main__":
+    tag_requests(os.environ["CLIENT_TAG"] or str(os.getpid()))
+    sys.exit(main("document-sync", read, partial(serve, on_step=partial(on_step, Path(os.environ["STEPS"])))))
