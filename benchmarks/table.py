@@ -12,6 +12,8 @@ from rich.table import Table
 from benchmarks.machine import Machine
 
 RESULTS = Path(__file__).parent / "results"
+#: Columns of the table where no terminal says how many there are.
+WIDTH = 210
 
 
 class Figure(msgspec.Struct, frozen=True):
@@ -118,8 +120,8 @@ def show(machine: Machine, results: Sequence[Result]) -> None:
             f"{row.aim or ''}{met}",
             one.note,
         )
-    console = Console()
-    console.print(table if console.is_terminal else table, width=None if console.is_terminal else 200)
+    terminal = Console()
+    (terminal if terminal.is_terminal else Console(width=WIDTH)).print(table)
 
 
 def write(machine: Machine, results: Sequence[Result]) -> Path:

@@ -3,7 +3,7 @@
 Environment: `STEPS` is the folder of the notes. Before each step a line `time pid step` goes to the file named like the
 document. A file `<document>.kill` with `number seconds` makes this process kill itself before the step of that number
 (counted over all processes), or that many seconds into it; it does so once. `CLIENT_TAG` names the process in the
-simulators' request logs.
+simulators' request logs. With `RESPAWN` a killed worker is there again at once, as under a supervisor.
 """
 
 import os
@@ -17,6 +17,7 @@ from typing import Any
 
 import aiohttp
 from structlog.contextvars import get_contextvars
+from tests.support.process import die_with_parent
 
 from bitbylaw.common.service.process import main
 from bitbylaw.document_sync.app import serve
@@ -66,6 +67,17 @@ def tag_requests(tag: str) -> None:
     aiohttp.ClientSession.__init__ = tagged  # type: ignore[method-assign]  # in this process of the test only
 
 
+def respawn() -> None:
+    """Fork a worker and wait for its end, again and again; return in each worker. Forked: imports take a second."""
+    while (child := os.fork()) != 0:
+        _, status = os.waitpid(child, 0)
+        if os.waitstatus_to_exitcode(status) != -signal.SIGKILL:
+            sys.exit(1)
+    die_with_parent()
+
+
 if __name__ == "__main__":
+    if os.environ.get("RESPAWN"):
+        respawn()
     tag_requests(os.environ["CLIENT_TAG"] or str(os.getpid()))
     sys.exit(main("document-sync", read, partial(serve, on_step=partial(on_step, Path(os.environ["STEPS"])))))
