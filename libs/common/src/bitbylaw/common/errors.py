@@ -8,11 +8,11 @@ BitByLawError                   anything we raise on purpose
  ├─ TransientError              may pass by itself: retried with backoff, counted as an attempt
  │   ├─ RateLimited             retried at the time the upstream names
  │   ├─ NotYet                  the upstream needs more time; looked at again, no failure
+ │   ├─ UnknownEntity           the entity exists on no side, or not yet: tried a few times
  │   └─ StaleWrite              a precondition failed: somebody wrote meanwhile; read and decide again
  ├─ UpstreamDown                a whole system is away: consumers pause, attempts do not count
  └─ PermanentError              will never work as it is: dead letter at once
      ├─ EventInvalid            an event or webhook element that says nothing usable
-     ├─ UnknownEntity           the entity exists on no side
      ├─ NotFound                the upstream has no such thing (404)
      └─ Refused                 the upstream understood and said no (other 4xx)
 """
@@ -91,6 +91,13 @@ class StaleWrite(TransientError):
     """A write's precondition failed because somebody else wrote in between."""
 
 
+class UnknownEntity(TransientError):
+    """No side knows the entity an event names. Tried a few times: an event may overtake what it tells of."""
+
+    def __init__(self, message: str) -> None:
+        super().__init__(message, delay=2.0, executed=Executed.NO, max_attempts=3)
+
+
 class UpstreamDown(BitByLawError):
     """A whole upstream system is away. `delay` is the pause in seconds until its breaker lets a probe through."""
 
@@ -106,10 +113,6 @@ class PermanentError(BitByLawError):
 
 class EventInvalid(PermanentError):
     """An event that names no usable entity or action."""
-
-
-class UnknownEntity(PermanentError):
-    """No side knows the entity an event names."""
 
 
 class NotFound(PermanentError):

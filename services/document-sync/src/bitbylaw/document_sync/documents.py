@@ -14,7 +14,6 @@ from bitbylaw.common.errors import (
     NotYet,
     PermanentError,
     StaleWrite,
-    TransientError,
     UnknownEntity,
 )
 from bitbylaw.common.espocrm.client import EspoClient
@@ -34,9 +33,6 @@ from bitbylaw.document_sync.writeback import failure_changes
 
 #: A plan that needs more steps than this for one document goes in circles: a fault of ours.
 MAX_STEPS = 500
-#: An event may overtake the transaction that made its record, or name one that a delete event buries: look again first.
-UNKNOWN_PAUSE = 2.0
-UNKNOWN_TRIES = 3
 
 log = get_logger("documents")
 
@@ -126,11 +122,7 @@ class DocumentHandler:
                 case Failed():
                     raise ContentRefused(step.reason)
                 case Unknown():
-                    raise TransientError(
-                        f"EspoCRM has no {facts.entity.type} with this id",
-                        delay=UNKNOWN_PAUSE,
-                        max_attempts=UNKNOWN_TRIES,
-                    )
+                    raise UnknownEntity(f"EspoCRM has no {facts.entity.type} with this id")
             if self._on_step is not None:
                 self._on_step(step)
             log.debug("step", step=type(step).__name__)

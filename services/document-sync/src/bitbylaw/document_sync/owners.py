@@ -2,14 +2,13 @@
 
 from bitbylaw.common.actors.run import Run
 from bitbylaw.common.bus.publisher import Publisher, event_message
-from bitbylaw.common.errors import TransientError
+from bitbylaw.common.errors import UnknownEntity
 from bitbylaw.common.espocrm.client import EspoClient
 from bitbylaw.common.espocrm.where import linked_with
 from bitbylaw.common.events import KINDS, Action, Event
 from bitbylaw.common.telemetry.logging import get_logger
 from bitbylaw.common.telemetry.metrics import Outcome
 from bitbylaw.document_sync.collections import Collections
-from bitbylaw.document_sync.documents import UNKNOWN_PAUSE, UNKNOWN_TRIES
 from bitbylaw.document_sync.policies import DocumentPolicies, Values
 
 PAGE = 200
@@ -34,9 +33,7 @@ class OwnerHandler:
         if ensured is None:
             if run.says(Action.DELETE):
                 return Outcome.NOTHING_TO_DO
-            raise TransientError(
-                f"EspoCRM has no {run.entity.type} with this id", delay=UNKNOWN_PAUSE, max_attempts=UNKNOWN_TRIES
-            )
+            raise UnknownEntity(f"EspoCRM has no {run.entity.type} with this id")
         if not (ensured.created or run.force or run.says(Action.LINK) or run.says(Action.UNLINK)):
             return Outcome.NOTHING_TO_DO
         told = await self._tell_documents(run)
