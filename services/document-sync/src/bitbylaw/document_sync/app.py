@@ -52,9 +52,7 @@ async def serve(settings: Settings, context: Context, *, on_step: Callable[[Step
         worker = Worker(
             bus,
             # A dead worker's events go to the next one when its leases are over: earlier nobody could handle them.
-            ConsumerSpec(
-                stream=Stream.EVENTS, durable=SERVICE, filters=_filters(), ack_wait=environment.lease.seconds
-            ),
+            ConsumerSpec(stream=Stream.EVENTS, durable=SERVICE, filters=_filters(), ack_wait=environment.lease.seconds),
             handlers,
             leases=leases,
             settlement=Settlement(

@@ -23,6 +23,7 @@ from bitbylaw.common.telemetry.metrics import Outcome
 from bitbylaw.document_sync.client import XaiClient
 from bitbylaw.document_sync.collections import Collections
 from bitbylaw.document_sync.content import ContentRefused, Spool
+from bitbylaw.document_sync.crm import writable
 from bitbylaw.document_sync.effects import Effects
 from bitbylaw.document_sync.mapping import read_document
 from bitbylaw.document_sync.model import Document, DocumentRecord, Failure
@@ -63,7 +64,8 @@ class DocumentHandler:
         """Make the document true in xAI and in EspoCRM; see `Handler`."""
         journal = await self._journals.open(run.entity, run.lease.guard)
         document = await self._read(run)
-        facts = self._observed(run, document, journal.record)
+        policies = await writable(self._espo, self._policies, document)
+        facts = self._observed(run, policies, document, journal.record)
         async with self._spool.room() as room:
             try:
                 return await self._reconcile(facts, journal, room)
@@ -79,14 +81,16 @@ class DocumentHandler:
         reason = str(error) if isinstance(error, BitByLawError) else f"internal fault ({type(error).__name__})"
         await self._mark_failed(run, journal, reason, remember=isinstance(error, PermanentError))
 
-    def _observed(self, run: Run, document: Document | None, record: DocumentRecord) -> Facts:
+    def _observed(
+        self, run: Run, policies: DocumentPolicies, document: Document | None, record: DocumentRecord
+    ) -> Facts:
         known = (
             {}
             if run.force or document is None
             else {owner: record.owners[owner.key] for owner in document.owners if owner.key in record.owners}
         )
         return Facts(
-            policies=self._policies,
+            policies=policies,
             entity=run.entity,
             now=time.time(),
             document=document,
