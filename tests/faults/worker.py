@@ -1,15 +1,14 @@
 """document-sync as a process, with a hook between its steps: it notes each one, and dies where it is told.
 
 Environment: `STEPS` is the folder of the notes. Before each step a line `time pid step` goes to the file named like the
-document. A file `<document>.kill` with `number seconds` makes this process kill itself before the step of that number
-(counted over all processes), or that many seconds into it; it does so once. `CLIENT_TAG` names the process in the
-simulators' request logs. With `RESPAWN` a killed worker is there again at once, as under a supervisor.
+document. A file `<document>.kill` with a number makes this process kill itself, once, before the step of that number
+(counted over all processes). `CLIENT_TAG` names the process in the simulators' request logs. With `RESPAWN` a killed worker is there again at once, as under a supervisor;
+its number is in the file `pid`.
 """
 
 import os
 import signal
 import sys
-import threading
 import time
 from functools import partial, wraps
 from pathlib import Path
@@ -32,28 +31,11 @@ def on_step(folder: Path, step: Step) -> None:
     notes = folder / document
     taken = len(notes.read_bytes().splitlines()) if notes.exists() else 0
     order = folder / f"{document}.kill"
-    seconds = _seconds(order, taken)
-    if seconds is not None:
+    if order.exists() and int(order.read_text(encoding="ascii")) == taken:
         order.rename(folder / f"{document}.killed")
-    if seconds == 0.0:
-        _die()
+        os.kill(os.getpid(), signal.SIGKILL)
     with notes.open("a", encoding="ascii") as file:
         file.write(f"{time.monotonic()} {os.getpid()} {type(step).__name__}\n")
-    if seconds is not None:
-        threading.Timer(seconds, _die).start()
-
-
-def _seconds(order: Path, taken: int) -> float | None:
-    """How far into the coming step to die, None if not in this one."""
-    try:
-        number, _, seconds = order.read_text(encoding="ascii").partition(" ")
-    except FileNotFoundError:
-        return None
-    return float(seconds) if int(number) == taken else None
-
-
-def _die() -> None:
-    os.kill(os.getpid(), signal.SIGKILL)
 
 
 def tag_requests(tag: str) -> None:
@@ -74,6 +56,7 @@ def respawn() -> None:
         if os.waitstatus_to_exitcode(status) != -signal.SIGKILL:
             sys.exit(1)
     die_with_parent()
+    Path(os.environ["STEPS"], "pid").write_text(str(os.getpid()), encoding="ascii")
 
 
 if __name__ == "__main__":

@@ -236,12 +236,9 @@ class Firm:
             await process.said("document_sync_ready")
             yield process
 
-    def kill_before(self, document: str, step: int, *, after: float = 0.0) -> None:
-        """Tell whichever instrumented worker comes to the document's step of this number to die before it.
-
-        With `after`, that many seconds into the step.
-        """
-        (self.home / "steps" / f"{document}.kill").write_text(f"{step} {after}", encoding="ascii")
+    def kill_before(self, document: str, step: int) -> None:
+        """Tell whichever instrumented worker comes to the document's step of this number to die before it."""
+        (self.home / "steps" / f"{document}.kill").write_text(str(step), encoding="ascii")
 
     def was_killed(self, document: str) -> bool:
         """Whether an instrumented worker died where `kill_before` said."""

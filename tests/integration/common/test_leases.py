@@ -10,7 +10,7 @@ import pytest
 from tests.support.nats import NatsServer, connected, cut, lost, reached
 
 from bitbylaw.common.actors.lease import Lease, LeaseState, LeaseValue
-from bitbylaw.common.actors.leases import LOOK_AGAIN, Leases
+from bitbylaw.common.actors.leases import Leases
 from bitbylaw.common.bus.connection import Bus
 from bitbylaw.common.bus.kv import Bucket
 from bitbylaw.common.bus.topology import BucketName
@@ -75,8 +75,9 @@ async def test_one_holder_at_a_time(nats_server: NatsServer, bus: Bus) -> None:
     assert turns == [15, 15, 15]
 
 
-async def test_release_wakes_who_waits(nats_server: NatsServer, bus: Bus) -> None:
-    """A waiter gets the lease when it is released, long before it would have looked by itself."""
+async def test_release_wakes_who_waits(nats_server: NatsServer, bus: Bus, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A waiter gets the lease when it is released, though it would not have looked by itself for a minute."""
+    monkeypatch.setattr("bitbylaw.common.actors.leases.LOOK_AGAIN", 60.0)
     async with connected(nats_server) as other, holding(bus) as one, holding(other) as two:
         lease = await one.acquire(ENTITY)
         assert await two.try_acquire(ENTITY) is None
@@ -87,10 +88,9 @@ async def test_release_wakes_who_waits(nats_server: NatsServer, bus: Bus) -> Non
                 await asyncio.sleep(0)
         await other.nc.flush()
         await two.try_acquire(ENTITY)
-        began = time.monotonic()
         await one.release(lease)
-        taken = await waiting
-        assert time.monotonic() - began < LOOK_AGAIN / 2
+        async with asyncio.timeout(10):
+            taken = await waiting
         taken.guard()
         with pytest.raises(LeaseLost):
             lease.guard()

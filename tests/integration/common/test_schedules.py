@@ -31,7 +31,7 @@ async def arriving(bus: Bus, subject: str) -> AsyncIterator["asyncio.Queue[Msg]"
 
 
 async def test_delayed_events_come_in_time_with_their_attempts(bus: Bus) -> None:
-    """Three delayed at once (one batch) arrive not before their time and within a second after, attempt included."""
+    """Three delayed at once (one batch) arrive not before their time and within two seconds after, attempt included."""
     delays = {1: 0.3, 2: 0.6, 3: 0.0}
     async with arriving(bus, "vmh.>") as queue, publishing(bus) as publisher:
         sent = datetime.now(UTC)
@@ -45,7 +45,7 @@ async def test_delayed_events_come_in_time_with_their_attempts(bus: Bus) -> None
                 came[found.attempt] = (datetime.now(UTC) - sent).total_seconds()
                 assert found.entity == event(found.attempt).entity
     for number, delay in delays.items():
-        assert delay - 0.01 <= came[number] <= delay + 1.0
+        assert delay - 0.01 <= came[number] <= delay + 2.0
 
 
 async def test_a_newer_delay_replaces_the_older(bus: Bus) -> None:

@@ -72,20 +72,25 @@ async def test_drain_that_takes_too_long_is_cut(bus: Bus) -> None:
 
 
 async def test_drain_without_a_bus_ends_at_once(nats_server: NatsServer, bus: Bus) -> None:
-    """While the bus is away a drain does not try until its grace is over."""
+    """A run that fails for the bus during a drain is not tried again until the grace is over: others will run it."""
+    go = asyncio.Event()
 
     async def bus_away(_: Run) -> None:
+        await go.wait()
         raise BusUnavailable("away")
 
     recorder = Recorder(bus_away)
     async with working(bus, recorder) as rig:
         await rig.events.publish_event(event(1))
-        await recorder.until_ended(1)
+        await recorder.until(lambda: len(recorder.runs) == 1)
         gone = asyncio.create_task(lost(bus))
         nats_server.kill()
         await gone
         began = time.monotonic()
-        assert await rig.worker.drain(10)
+        draining = asyncio.create_task(rig.worker.drain(10))
+        await asyncio.sleep(0)
+        go.set()
+        assert await draining
         assert time.monotonic() - began < 3
 
 
@@ -104,10 +109,10 @@ async def test_a_drained_run_stays_ours_until_it_ends(nats_server: NatsServer, b
         draining = asyncio.create_task(rig.worker.drain(10))
         async with working(other, other_recorder, spec=spec):
             await asyncio.sleep(1.8)  # longer than ack_wait: nothing must happen meanwhile
+            assert not (await consumer(bus, spec)).num_redelivered
             go.set()
             assert await draining
             await all_acknowledged(other, spec)
-        assert (await consumer(bus, spec)).num_redelivered in {0, None}
     assert other_recorder.runs == []
 
 

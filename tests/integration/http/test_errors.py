@@ -12,6 +12,7 @@ from tests.integration.http.upstream import KEY, answering, cut, forever, nobody
 
 from bitbylaw.common.errors import (
     BitByLawError,
+    CredentialsRefused,
     Executed,
     NotFound,
     PermanentError,
@@ -32,7 +33,7 @@ OPENS_AT_ONCE = BreakerPolicy(failures=1)
     [
         (404, NotFound),
         (400, Refused),
-        (401, Refused),
+        (401, CredentialsRefused),
         (403, Refused),
         (405, Refused),
         (409, Refused),

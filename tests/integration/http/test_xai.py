@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from bitbylaw.common.errors import Executed, NotFound, RateLimited, Refused, TransientError
+from bitbylaw.common.errors import CredentialsRefused, Executed, NotFound, RateLimited, Refused, TransientError
 from bitbylaw.common.http.client import UpstreamClient
 from bitbylaw.common.telemetry.metrics import Metrics
 from bitbylaw.document_sync.client import CollectionDocument, DocumentStatus, XaiClient, XaiFile
@@ -278,7 +278,7 @@ async def test_wrong_key(simulator: XaiSimulator) -> None:
     """A wrong key (which xAI answers with 400) is named as such, and does not stand in the message."""
     async with client(simulator, "xai-wrong-key-123456789") as stranger:
         for call in (stranger.file("file_x"), stranger.collection("collection_x")):
-            with pytest.raises(Refused, match="credentials refused") as caught:
+            with pytest.raises(CredentialsRefused, match="credentials refused") as caught:
                 await call
             assert "123456789" not in str(caught.value)
 

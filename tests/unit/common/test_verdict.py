@@ -17,7 +17,6 @@ DELAYS = st.none() | st.floats(0, 1e6)
 PERMANENT: list[BaseException] = [
     errors.PermanentError("x"),
     errors.EventInvalid("x"),
-    errors.UnknownEntity("x"),
     errors.NotFound("x"),
     errors.Refused("x", status=422),
 ]
@@ -65,6 +64,15 @@ def test_upstream_down_never_counts(attempt: int, policy: RetryPolicy, delay: fl
     assert delay <= verdict.delay <= delay + policy.base
 
 
+@given(attempt=ATTEMPTS, policy=POLICIES, jitter=JITTER)
+def test_refused_credentials_blame_no_event(attempt: int, policy: RetryPolicy, jitter: float) -> None:
+    """A wrong key costs no attempt and makes no dead letter: events wait a minute and come again."""
+    verdict = judge(errors.CredentialsRefused("espocrm", "x"), attempt, policy, lambda: jitter)
+    assert isinstance(verdict, Later)
+    assert verdict.attempt == attempt
+    assert 60 <= verdict.delay <= 60 + policy.base
+
+
 @pytest.mark.parametrize("error", PERMANENT, ids=lambda error: type(error).__name__)
 @given(attempt=ATTEMPTS, policy=POLICIES)
 def test_permanent_errors_end_at_once(error: BaseException, attempt: int, policy: RetryPolicy) -> None:
@@ -95,6 +103,13 @@ def test_passing_errors_count_and_die_exactly_at_the_bound(
         assert verdict.delay == delay
 
 
+@given(attempt=ATTEMPTS, policy=POLICIES, jitter=JITTER)
+def test_unknown_entity_is_looked_for_a_few_times(attempt: int, policy: RetryPolicy, jitter: float) -> None:
+    """An event may overtake what it tells of: three looks two seconds apart, whatever the service's own bound."""
+    verdict = judge(errors.UnknownEntity("x"), attempt, policy, lambda: jitter)
+    assert verdict == (Later(2.0, attempt + 1) if attempt < 2 else Dead(attempt + 1))
+
+
 @pytest.mark.parametrize("error", FOREIGN, ids=lambda error: type(error).__name__)
 @given(attempt=ATTEMPTS, policy=POLICIES, jitter=JITTER)
 def test_faults_of_our_own_count_like_passing_ones(
@@ -121,7 +136,8 @@ def test_jitter_spreads_over_the_whole_backoff() -> None:
 def test_every_class_of_the_tree_is_judged_above() -> None:
     """A class added to the tree needs a decision about what it does to an event."""
     judged = {type(error) for error in PERMANENT} | {errors.TransientError, errors.RateLimited, errors.StaleWrite}
-    judged |= {errors.LeaseLost, errors.BusUnavailable, errors.NotYet, errors.UpstreamDown}
+    judged |= {errors.LeaseLost, errors.BusUnavailable, errors.NotYet, errors.UpstreamDown, errors.UnknownEntity}
+    judged |= {errors.CredentialsRefused}
     # Raised only at start and inside the bus; in a run they are faults of ours.
     judged |= {errors.BitByLawError, errors.ConfigurationError, errors.RevisionConflict}
     assert _all_classes() == judged

@@ -123,3 +123,13 @@ def test_open_time_doubles_up_to_a_minute(rounds: int) -> None:
         circuit = circuit.failed(now, circuit.probe)
     expected = [5.0, 10.0, 20.0, 40.0] + [60.0] * rounds
     assert seconds == expected[:rounds]
+
+
+def test_late_failure_of_an_earlier_probe_changes_nothing() -> None:
+    """A probe of an outage that is over says nothing about the next outage, whose own probe is on its way."""
+    circuit = Circuit(BreakerPolicy(failures=1)).failed(0.0, None).probed()
+    earlier = circuit.probe
+    circuit = circuit.succeeded().failed(10.0, None).probed()
+    assert circuit.failed(15.0, earlier) == circuit
+    assert circuit.released(earlier) == circuit
+    assert circuit.failed(15.0, circuit.probe).open_until == 25.0

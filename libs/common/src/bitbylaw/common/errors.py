@@ -11,6 +11,7 @@ BitByLawError                   anything we raise on purpose
  │   ├─ UnknownEntity           the entity exists on no side, or not yet: tried a few times
  │   └─ StaleWrite              a precondition failed: somebody wrote meanwhile; read and decide again
  ├─ UpstreamDown                a whole system is away: consumers pause, attempts do not count
+ │   └─ CredentialsRefused      it does not take our key: the same, until somebody mends the configuration
  └─ PermanentError              will never work as it is: dead letter at once
      ├─ EventInvalid            an event or webhook element that says nothing usable
      ├─ NotFound                the upstream has no such thing (404)
@@ -105,6 +106,16 @@ class UpstreamDown(BitByLawError):
         super().__init__(f"{system}: {message}")
         self.system = system
         self.delay = delay
+
+
+class CredentialsRefused(UpstreamDown):
+    """The upstream does not take our key. No event is to blame: everything waits until the key is right again."""
+
+    #: Seconds between two tries. EspoCRM shuts an address out after ten refused logins a minute.
+    PAUSE = 60.0
+
+    def __init__(self, system: str, message: str) -> None:
+        super().__init__(system, message, delay=self.PAUSE)
 
 
 class PermanentError(BitByLawError):

@@ -2,7 +2,7 @@
 
 from http import HTTPStatus
 
-from bitbylaw.common.errors import BitByLawError, Refused
+from bitbylaw.common.errors import BitByLawError, CredentialsRefused
 from bitbylaw.common.http.answer import Answer
 from bitbylaw.common.http.dialect import error_text
 
@@ -19,5 +19,5 @@ class XaiDialect:
     def error(self, answer: Answer, message: str) -> BitByLawError | None:
         """A wrong key is a matter of the configuration, not of the request."""
         if answer.status == HTTPStatus.BAD_REQUEST and _WRONG_KEY in (self.reason(answer) or "").lower():
-            return Refused(f"{message}: credentials refused", status=answer.status)
+            return CredentialsRefused("xai", f"{message}: credentials refused")
         return None

@@ -14,7 +14,7 @@ from bitbylaw.common.bus.consumer import Delivery
 from bitbylaw.common.bus.dead_letters import dead_letter, dead_letter_message
 from bitbylaw.common.bus.publisher import Publisher, delayed_message
 from bitbylaw.common.errors import BitByLawError, BusUnavailable, EventInvalid, NotYet
-from bitbylaw.common.events import Event
+from bitbylaw.common.events import Action, Event
 from bitbylaw.common.telemetry.logging import get_logger
 from bitbylaw.common.telemetry.metrics import Metrics, Outcome
 
@@ -95,6 +95,9 @@ class Settlement:
 
     async def _schedule(self, run: Run, error: BaseException, verdict: Later) -> None:
         again = msgspec.structs.replace(run.latest, attempt=verdict.attempt, force=run.force)
+        if isinstance(error, NotYet):
+            # Whatever event led to it, an entity has one look waiting: a newer one replaces it.
+            again = msgspec.structs.replace(again, action=Action.SYNC_CHECK)
         await self._events.publish([delayed_message(again, verdict.delay, datetime.now(UTC))])
         if isinstance(error, NotYet):
             log.info("look_scheduled", delay=round(verdict.delay, 2))

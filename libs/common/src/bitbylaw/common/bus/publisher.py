@@ -20,7 +20,10 @@ from bitbylaw.common.events import Event
 
 #: Messages in one atomic batch; the server takes 1000.
 MAX_BATCH = 500
-#: Batches on their way at once: one is written while the next is sent.
+#: From this many messages on a batch is faster than sending each by itself: preparing a batch costs the server about
+#: 4 ms (it makes a store of its own for it on the disk), a message by itself 0.3 ms.
+BATCH_FROM = 16
+#: Commits on their way at once. The server does them one after the other: a second would only halve the batches.
 MAX_IN_FLIGHT = 2
 #: The longest a delayed message waits, whatever an upstream names (seconds).
 MAX_DELAY = 30 * 86400.0
@@ -124,14 +127,14 @@ class Publisher:
 
     async def _commit(self, groups: list[_Group]) -> None:
         try:
-            await self._together(groups)
+            if sum(len(group.messages) for group in groups) < BATCH_FROM:
+                await asyncio.gather(*(self._alone(group) for group in groups))
+            else:
+                await self._together(groups)
         except (TimeoutError, ConnectionClosedError, ConnectionReconnectingError, OutboundBufferLimitError) as error:
             self._refuse(groups, type(error).__name__)
-        except Exception as error:  # noqa: BLE001  (whatever it was, a caller must not wait for ever)
-            if len(groups) == 1 and len(groups[0].messages) == 1:
-                self._refuse(groups, str(error) or type(error).__name__)
-            else:
-                await asyncio.gather(*(self._alone(group) for group in groups))
+        except Exception:  # noqa: BLE001  (whatever it was, a caller must not wait for ever)
+            await asyncio.gather(*(self._alone(group) for group in groups))
         finally:
             self._slots.release()
 
@@ -145,7 +148,7 @@ class Publisher:
                 group.done.set_result(None)
 
     async def _alone(self, group: _Group) -> None:
-        """One group of a refused batch, message by message.
+        """One group message by message: of few that came, or of a refused batch.
 
         One bad message makes the server refuse the whole batch (too large, no such subject), and so does one that is
         stored already (a known `Nats-Msg-Id`), which alone is a success: each caller gets what its own messages merit.

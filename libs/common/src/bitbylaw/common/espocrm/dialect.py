@@ -4,7 +4,7 @@ from http import HTTPStatus
 
 import msgspec
 
-from bitbylaw.common.errors import BitByLawError, Executed, RateLimited, Refused, StaleWrite
+from bitbylaw.common.errors import BitByLawError, CredentialsRefused, Executed, RateLimited, Refused, StaleWrite
 from bitbylaw.common.http.answer import Answer
 
 #: Seconds for which EspoCRM's guard against guessed keys shuts an address out (`authFailedAttemptsPeriod`).
@@ -52,7 +52,7 @@ class EspoDialect:
         reason = answer.headers.get(_REASON)
         match answer.status:
             case HTTPStatus.UNAUTHORIZED:
-                return Refused(f"{message}: EspoCRM refused the API key", status=answer.status)
+                return CredentialsRefused("espocrm", f"{message}: EspoCRM refused the API key")
             case HTTPStatus.FORBIDDEN if reason is None and not answer.body:
                 # Also with a valid key, and it ends by itself. As a rate limit all calls wait for it together.
                 return RateLimited(

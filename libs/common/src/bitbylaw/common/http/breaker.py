@@ -90,6 +90,10 @@ class Breaker:
         """The call of `permit` found the system away."""
         self._move(self._circuit.failed(self._now(), permit.probe))
 
+    def trip(self, seconds: float) -> None:
+        """Open for `seconds` whatever was before: the system is there, but there is no use in asking it."""
+        self._move(self._circuit.tripped(self._now() + seconds))
+
     def release(self, permit: Permit) -> None:
         """The call of `permit` was cancelled or never sent: it tells nothing. Harmless after one of the two above."""
         self._move(self._circuit.released(permit.probe))

@@ -93,6 +93,10 @@ class Circuit(msgspec.Struct, frozen=True):
             return self._opened(now)
         return msgspec.structs.replace(self, failures=failures)
 
+    def tripped(self, until: float) -> "Circuit":
+        """Opened by decision, not by failures; what was on its way tells nothing any more."""
+        return Circuit(self.policy, openings=max(self.openings, 1), open_until=until, probes=self.probes)
+
     def _opened(self, now: float) -> "Circuit":
         # The exponent is bounded because 2**1024 does not fit a float.
         seconds = min(self.policy.open_seconds * 2 ** min(self.openings, 64), self.policy.max_open_seconds)

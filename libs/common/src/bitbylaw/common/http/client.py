@@ -11,7 +11,7 @@ import stamina
 from aiohttp import hdrs
 from yarl import URL
 
-from bitbylaw.common.errors import BitByLawError, RateLimited, TransientError
+from bitbylaw.common.errors import BitByLawError, CredentialsRefused, RateLimited, TransientError
 from bitbylaw.common.http.answer import Answer, Streamed
 from bitbylaw.common.http.breaker import Breaker, Permit
 from bitbylaw.common.http.call import Body, Call
@@ -229,9 +229,11 @@ class UpstreamClient:
         message = f"{call.name} answered {answer.status}"
         if reason := presentable(self._dialect.reason(answer) or "", self._secrets):
             message = f"{message}: {reason}"
-        error = self._dialect.error(answer, message) or refused_or_failed(answer, message)
+        error = self._dialect.error(answer, message) or refused_or_failed(self.system, answer, message)
         if isinstance(error, RateLimited) and error.delay is not None:
             self._gate.pause.ask(error.delay)
+        if isinstance(error, CredentialsRefused):
+            self.breaker.trip(error.delay)
         return error
 
     def _connected(self) -> aiohttp.ClientSession:

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator, Iterator
 from contextlib import contextmanager
+from http import HTTPStatus
 
 import aiohttp
 from aiohttp import hdrs
@@ -31,7 +32,6 @@ class Exchange:
         self._metrics = metrics
         self._started = asyncio.get_running_loop().time()
         self._counted = False
-        self._told_down = False
         self._response: aiohttp.ClientResponse | None = None
 
     async def open(self) -> int:
@@ -53,8 +53,8 @@ class Exchange:
                 timeout=call.timeout,
                 allow_redirects=False,
             )
-        # The callers that wait for a probe need not wait for its body too.
-        if self._permit.probe is not None:
+        # The callers that wait for a probe need not wait for its body too; a refused key lets nobody through.
+        if self._permit.probe is not None and self.status != HTTPStatus.UNAUTHORIZED:
             self._tell_breaker(down=self.status in DOWN)
         return self.status
 
@@ -136,12 +136,10 @@ class Exchange:
             raise broken(error, how, self._call.name) from error
 
     def _tell_breaker(self, *, down: bool) -> None:
-        """Tell the breaker how it went; one attempt is one failure at most."""
-        if not down:
-            self._breaker.record_success(self._permit)
-        elif not self._told_down:
-            self._told_down = True
+        if down:
             self._breaker.record_failure(self._permit)
+        else:
+            self._breaker.record_success(self._permit)
 
     def _count(self, status: str) -> None:
         self._counted = True

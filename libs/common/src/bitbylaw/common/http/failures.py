@@ -8,7 +8,15 @@ from http import HTTPStatus
 import aiohttp
 from aiohttp import hdrs
 
-from bitbylaw.common.errors import BitByLawError, Executed, NotFound, RateLimited, Refused, TransientError
+from bitbylaw.common.errors import (
+    BitByLawError,
+    CredentialsRefused,
+    Executed,
+    NotFound,
+    RateLimited,
+    Refused,
+    TransientError,
+)
 from bitbylaw.common.http.answer import Answer
 from bitbylaw.common.http.retry_after import retry_after
 
@@ -56,7 +64,7 @@ def broken(error: BaseException, how: Break, call: str) -> TransientError:
     return TransientError(f"{call}: {what} ({type(cause).__name__}{why})", executed=executed)
 
 
-def refused_or_failed(answer: Answer, message: str) -> BitByLawError:
+def refused_or_failed(system: str, answer: Answer, message: str) -> BitByLawError:
     """The error that an unexpected status means; `message` describes call and answer."""
     status = answer.status
     delay = retry_after(answer.headers.get(hdrs.RETRY_AFTER), datetime.now(UTC))
@@ -68,7 +76,7 @@ def refused_or_failed(answer: Answer, message: str) -> BitByLawError:
         case HTTPStatus.TOO_MANY_REQUESTS:
             return RateLimited(message, delay=delay, executed=Executed.NO)
         case HTTPStatus.UNAUTHORIZED:
-            return Refused(f"{message}: credentials refused", status=status)
+            return CredentialsRefused(system, f"{message}: credentials refused")
         case _ if status in _REDIRECTS:
             return Refused(f"{message}: redirects are not followed, check the address", status=status)
         case _:
