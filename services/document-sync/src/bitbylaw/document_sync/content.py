@@ -6,7 +6,7 @@ import shutil
 import tempfile
 import time
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 
 from bitbylaw.common.errors import NotFound, PermanentError
@@ -43,8 +43,9 @@ class Spool:
         """Remove what killed runs left, from `older_than` seconds ago or more: longer than a run can last."""
         self._folder.mkdir(parents=True, exist_ok=True)
         for folder in self._folder.glob("run-*"):
-            if time.time() - folder.stat().st_mtime > older_than:
-                shutil.rmtree(folder, ignore_errors=True)
+            with suppress(FileNotFoundError):  # another worker's run has just ended
+                if time.time() - folder.stat().st_mtime > older_than:
+                    shutil.rmtree(folder, ignore_errors=True)
 
     async def fetch(self, attachment_id: str, name: str | None, room: Path) -> Content:
         """The content of an attachment.

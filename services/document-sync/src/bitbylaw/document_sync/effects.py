@@ -5,15 +5,24 @@ from pathlib import Path
 import msgspec
 
 from bitbylaw.common.actors.journal import Journal
-from bitbylaw.common.errors import NotFound, StaleWrite
+from bitbylaw.common.errors import (
+    BitByLawError,
+    Executed,
+    NotFound,
+    PermanentError,
+    Refused,
+    StaleWrite,
+    TransientError,
+    UpstreamDown,
+)
 from bitbylaw.common.espocrm.client import EspoClient
 from bitbylaw.common.telemetry.logging import get_logger
 from bitbylaw.document_sync.client import DocumentStatus, XaiClient
 from bitbylaw.document_sync.collections import Collections
-from bitbylaw.document_sync.content import Spool
+from bitbylaw.document_sync.content import ContentRefused, Spool
 from bitbylaw.document_sync.mapping import read_document
-from bitbylaw.document_sync.model import Document, DocumentRecord
-from bitbylaw.document_sync.plan import saved
+from bitbylaw.document_sync.model import DocumentRecord
+from bitbylaw.document_sync.plan import saved, seen
 from bitbylaw.document_sync.policies import DocumentPolicies, Values
 from bitbylaw.document_sync.records import deleted, left
 from bitbylaw.document_sync.status import Processing
@@ -25,6 +34,7 @@ from bitbylaw.document_sync.steps import (
     Join,
     Leave,
     LookAtProcessing,
+    LookForStray,
     LookUpUpload,
     Save,
     Step,
@@ -32,6 +42,9 @@ from bitbylaw.document_sync.steps import (
     Verify,
     WriteBack,
 )
+
+#: xAI's answers to an upload that speak of its content, not of our credentials or the moment.
+_CONTENT_REFUSED = frozenset({413, 415, 422})
 
 #: xAI's clock and ours may differ: an upload is looked for among files this many seconds older than its intent.
 CLOCK_SLACK = 900.0
@@ -81,6 +94,10 @@ class Effects:
             case LookUpUpload():
                 found = await self._xai.find_upload(step.intent.name, step.intent.at - CLOCK_SLACK)
                 return msgspec.structs.replace(facts, found=tuple(file.id for file in found))
+            case LookForStray():
+                found = await self._xai.find_upload(step.stray.name, step.stray.since - CLOCK_SLACK)
+                ids = tuple(file.id for file in found)
+                return msgspec.structs.replace(facts, arrived={**facts.arrived, step.stray.name: ids})
             case Verify():
                 return msgspec.structs.replace(facts, exists=await self._xai.file(step.file_id) is not None)
             case Upload():
@@ -97,6 +114,11 @@ class Effects:
             case DeleteFile():
                 await self._xai.delete_file(step.file_id)
                 log.info("file_deleted", file=step.file_id)
+                arrived = {
+                    name: tuple(file_id for file_id in ids if file_id != step.file_id)
+                    for name, ids in facts.arrived.items()
+                }
+                facts = msgspec.structs.replace(facts, arrived=arrived)
                 return await self._save(facts, deleted(facts.record, step.file_id))
             case WriteBack():
                 return await self._write_back(step, facts)
@@ -113,7 +135,14 @@ class Effects:
         return msgspec.structs.replace(facts, content=content)
 
     async def _upload(self, step: Upload, facts: Facts) -> Facts:
-        file = await self._xai.upload(Path(step.content.path), step.name, step.content.content_type)
+        try:
+            file = await self._xai.upload(Path(step.content.path), step.name, step.content.content_type)
+        except BitByLawError as error:
+            if _certainly_not_executed(error):  # then nothing of it needs to be looked for
+                await self._journal.save(msgspec.structs.replace(facts.record, intent=None))
+            if isinstance(error, Refused) and error.status in _CONTENT_REFUSED:
+                raise ContentRefused(f"xAI refuses the file ({error.status})") from error
+            raise
         log.info("file_uploaded", file=file.id, size=step.content.size)
         return msgspec.structs.replace(facts, uploaded=file.id)
 
@@ -137,6 +166,8 @@ class Effects:
     async def _missing(self, step: Join, facts: Facts) -> Facts:
         """Adding answered 404: either the collection or the file was taken away behind our back."""
         if await self._xai.collection(step.collection_id) is not None:
+            if facts.uploaded == step.file_id:
+                raise TransientError("xAI does not know the file it has just taken")
             return msgspec.structs.replace(facts, exists=False)
         gone = {owner for owner, collection in facts.owners.items() if collection == step.collection_id}
         log.warning("collection_gone", collection=step.collection_id)
@@ -157,25 +188,18 @@ class Effects:
         version = facts.document.version if facts.document else None
         values = {change.attribute: change.value for change in step.changes}
         try:
-            answer = await self._espo.update(facts.entity, values, version=version)
-        except StaleWrite:
-            log.info("write_was_stale")
-            answer = await self._espo.read(facts.entity)
-        return _refreshed(facts, read_document(Values(answer), self._policies))
+            try:
+                answer = await self._espo.update(facts.entity, values, version=version)
+            except StaleWrite:
+                log.info("write_was_stale")
+                answer = await self._espo.read(facts.entity)
+        except NotFound:
+            log.info("deleted_meanwhile")
+            return seen(facts, None)
+        return seen(facts, read_document(Values(answer), self._policies))
 
 
-def _refreshed(facts: Facts, document: Document) -> Facts:
-    """What is known when EspoCRM shows `document` now: a replaced file makes all that was known of its content void."""
-    before = facts.document
-    if before is not None and before.attachment_id == document.attachment_id:
-        return msgspec.structs.replace(facts, document=document)
-    return msgspec.structs.replace(
-        facts,
-        document=document,
-        content=None,
-        found=None,
-        exists=None,
-        uploaded=None,
-        fresh=frozenset(),
-        processing={},
-    )
+def _certainly_not_executed(error: BitByLawError) -> bool:
+    if isinstance(error, TransientError):
+        return error.executed is Executed.NO
+    return isinstance(error, (PermanentError, UpstreamDown))

@@ -55,6 +55,14 @@ class UploadIntent(msgspec.Struct, frozen=True):
     at: float
 
 
+class Stray(msgspec.Struct, frozen=True):
+    """An upload that was cut at or after `since`, and may still arrive as a file of this name before `until`."""
+
+    name: str
+    since: float
+    until: float
+
+
 class StoredFile(msgspec.Struct, frozen=True):
     """The file in xAI that stands for the document's content."""
 
@@ -79,13 +87,15 @@ class Failure(msgspec.Struct, frozen=True):
     attachment_name: str | None
     file_status: FileStatus | None
     reason: str
+    datei_status: str | None = None
 
 
 class DocumentRecord(msgspec.Struct, frozen=True, omit_defaults=True):
     """The journal of one document.
 
     `collections` are all that the file may be in (saved before it is added), `joined` those where adding is known to
-    have worked, `owners` the collection each linked entity had at the last agreement.
+    have worked, `owners` the collection each linked entity had at the last agreement. `strays` are uploads whose end
+    nobody knows: xAI may finish one long after its sender was stopped or its connection was cut.
     """
 
     intent: UploadIntent | None = None
@@ -94,6 +104,7 @@ class DocumentRecord(msgspec.Struct, frozen=True, omit_defaults=True):
     joined: tuple[str, ...] = ()
     owners: dict[str, str] = {}
     retired: tuple[RetiredFile, ...] = ()
+    strays: tuple[Stray, ...] = ()
     failure: Failure | None = None
     deleted: bool = False
 

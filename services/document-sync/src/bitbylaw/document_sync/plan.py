@@ -13,6 +13,7 @@ The order of the rules is the order in which things must be true:
     6  every linked entity has a collection, and the file is in exactly these
     7  xAI has processed it everywhere; only then is older content taken away
     8  EspoCRM says so
+    9  an upload that was given up, and arrives after all, is taken away
 """
 
 import msgspec
@@ -24,10 +25,11 @@ from bitbylaw.document_sync.model import (
     DocumentRecord,
     RetiredFile,
     StoredFile,
+    Stray,
     UploadIntent,
 )
 from bitbylaw.document_sync.records import adopted, retire, retired_ids, same, uploaded
-from bitbylaw.document_sync.status import Processing, XaiSyncStatus
+from bitbylaw.document_sync.status import FileStatus, Processing, XaiSyncStatus
 from bitbylaw.document_sync.steps import (
     DeleteFile,
     Done,
@@ -39,6 +41,7 @@ from bitbylaw.document_sync.steps import (
     Leave,
     LookAgain,
     LookAtProcessing,
+    LookForStray,
     LookUpUpload,
     Save,
     Step,
@@ -57,10 +60,10 @@ def next_step(facts: Facts) -> Step:
         return _gone(facts)
     if facts.record.deleted:
         return Save(msgspec.structs.replace(facts.record, deleted=False))
-    if _known_failure(facts, document):
-        return Done()
     if document.attachment_id is None or not document.owners:
         return _no_sync(facts, document)
+    if _known_failure(facts, document):
+        return _failed(facts, document)
     return (
         _content(facts, document, document.attachment_id)
         or _file(facts, document)
@@ -75,7 +78,7 @@ def _gone(facts: Facts) -> Step:
     if record == DocumentRecord():
         return Save(DocumentRecord(deleted=True)) if facts.said_delete else Unknown()
     if record.deleted:
-        return Done()
+        return _finished(facts)
     if record.intent is not None:
         return _resolve_intent(facts, record.intent)
     if record.file is not None:
@@ -94,7 +97,23 @@ def _known_failure(facts: Facts, document: Document) -> bool:
         and failure.attachment_id == document.attachment_id
         and failure.attachment_name == document.attachment_name
         and failure.file_status == document.file_status
+        and failure.datei_status == document.datei_status
     )
+
+
+def _failed(facts: Facts, document: Document) -> Step:
+    """Rule 2, the rest: what concerns no content is done all the same. Older content stays where it still belongs."""
+    record = facts.record
+    if record.intent is not None:
+        return _resolve_intent(facts, record.intent)
+    if record.owners:
+        current = () if record.file is None else (RetiredFile(record.file.id, record.collections),)
+        kept = {record.owners.get(owner.key) for owner in document.owners}
+        for file in current + record.retired:
+            for collection in file.collections:
+                if collection not in kept:
+                    return Leave(collection, file.id)
+    return _finished(facts)
 
 
 def _no_sync(facts: Facts, document: Document) -> Step:
@@ -114,7 +133,7 @@ def _no_sync(facts: Facts, document: Document) -> Step:
     if changes:
         return WriteBack(changes)
     settled = msgspec.structs.replace(record, joined=(), owners={}, failure=None)
-    return _dispose(record) or (Save(settled) if settled != record else Done())
+    return _dispose(record) or (Save(settled) if settled != record else _finished(facts))
 
 
 def _content(facts: Facts, document: Document, attachment_id: str) -> Step | None:
@@ -123,7 +142,11 @@ def _content(facts: Facts, document: Document, attachment_id: str) -> Step | Non
         return None
     record = facts.record
     known = record.file is not None and record.file.attachment_id == attachment_id
-    doubtful = document.wants_sync or document.sync_status in {XaiSyncStatus.UNCLEAN, XaiSyncStatus.FAILED}
+    # An attachment never changes; a status that asks all the same is honoured if the sync can reset it.
+    asked = document.file_status in {FileStatus.NEW, FileStatus.CHANGED} or (
+        document.wants_sync and bool(facts.policies.datei_status_synced)
+    )
+    doubtful = asked or document.sync_status in {XaiSyncStatus.UNCLEAN, XaiSyncStatus.FAILED}
     if known and not doubtful and not facts.force and record.intent is None and facts.exists is not False:
         return None
     return Download(attachment_id)
@@ -162,7 +185,7 @@ def _still_there(facts: Facts, document: Document) -> Step | None:
         return Verify(file.id)
     if facts.exists:
         return None
-    return Save(msgspec.structs.replace(facts.record, file=None, collections=(), joined=(), owners={}))
+    return Save(retire(facts.record))  # a document of it may dangle in a collection
 
 
 def _adopt(facts: Facts, document: Document, file_id: str, content: Content) -> Step | None:
@@ -186,21 +209,27 @@ def _upload(facts: Facts, document: Document, content: Content) -> Step:
 
 
 def _resolve_intent(facts: Facts, intent: UploadIntent) -> Step:
-    """An intent stands: ours of this run, or one that a crash left. What it left is used, or taken away."""
+    """An intent stands: ours of this run, or one that a crash left. What it left is used, or taken away.
+
+    Nothing found does not mean that nothing comes: xAI may still be busy with it (rule 9).
+    """
     record, content = facts.record, facts.content
     if facts.uploaded is not None:
         return Save(uploaded(record, intent, facts.uploaded, facts.now))
     wanted = content is not None and content.sha256 == intent.sha256
+    if facts.own_intent and content is not None and wanted:
+        return Upload(intent.name, content)
     if facts.found is None:
         return LookUpUpload(intent)
     if facts.found and wanted:
         first, *rest = facts.found
         retired = record.retired + tuple(RetiredFile(file_id, ()) for file_id in rest)
         return Save(uploaded(msgspec.structs.replace(record, retired=retired), intent, first, facts.now))
-    if content is not None and wanted:
-        return Upload(intent.name, content)
     retired = record.retired + tuple(RetiredFile(file_id, ()) for file_id in facts.found)
-    return Save(msgspec.structs.replace(record, intent=None, retired=retired))
+    strays = record.strays
+    if not facts.found:
+        strays += (Stray(intent.name, intent.at, facts.now + facts.policies.late_upload_seconds),)
+    return Save(msgspec.structs.replace(record, intent=None, retired=retired, strays=strays))
 
 
 def _membership(facts: Facts, document: Document) -> Step | None:
@@ -234,7 +263,7 @@ def _agreement(facts: Facts, document: Document) -> Step:
     wanted = _wanted(facts, document)
     if record.file is None or not wanted:  # every linked entity is gone: the link will follow
         changes = changes_for(document, facts.policies, record, XaiSyncStatus.NO_SYNC)
-        return WriteBack(changes) if changes else Done()
+        return WriteBack(changes) if changes else _finished(facts)
     if document.sync_status is not XaiSyncStatus.CLEAN or facts.force or record.retired:
         waiting = _processing(facts, record.file, wanted)
         if waiting is not None:
@@ -244,7 +273,7 @@ def _agreement(facts: Facts, document: Document) -> Step:
     if step is not None:
         return step
     changes = changes_for(document, facts.policies, record, XaiSyncStatus.CLEAN)
-    return WriteBack(changes) if changes else Done()
+    return WriteBack(changes) if changes else _finished(facts)
 
 
 def _processing(facts: Facts, file: StoredFile, wanted: set[str]) -> Step | None:
@@ -279,6 +308,27 @@ def _dispose(record: DocumentRecord) -> Step | None:
     return None
 
 
+def _finished(facts: Facts) -> Step:
+    """Rule 9. All is as it should be, but an upload that was given up may still arrive: it is waited for."""
+    record = facts.record
+    for retired in record.retired:
+        if not retired.collections:
+            return DeleteFile(retired.id)
+    for stray in record.strays:
+        if stray.name not in facts.arrived:
+            return LookForStray(stray)
+        for file_id in facts.arrived[stray.name]:
+            if record.file is None or file_id != record.file.id:
+                return DeleteFile(file_id)
+    waiting = tuple(stray for stray in record.strays if stray.until > facts.now)
+    if waiting != record.strays:
+        return Save(msgspec.structs.replace(record, strays=waiting))
+    if not waiting:
+        return Done()
+    low, _ = facts.policies.look_seconds
+    return LookAgain(max(min(stray.until for stray in waiting) - facts.now, low))
+
+
 def _wanted(facts: Facts, document: Document) -> set[str]:
     return {collection for owner in document.owners if (collection := facts.owners.get(owner)) is not None}
 
@@ -287,5 +337,23 @@ def saved(facts: Facts, record: DocumentRecord) -> Facts:
     """`facts` after `record` was saved. An intent of this very run has left nothing yet that could be looked up."""
     if record.intent == facts.record.intent:
         return msgspec.structs.replace(facts, record=record)
-    found = () if record.intent is not None else None
-    return msgspec.structs.replace(facts, record=record, found=found)
+    return msgspec.structs.replace(facts, record=record, found=None, own_intent=record.intent is not None)
+
+
+def seen(facts: Facts, document: Document | None) -> Facts:
+    """`facts` when EspoCRM shows `document` now: a replaced file makes all that was known of its content void."""
+    before = facts.document
+    if document is not None and before is not None and before.attachment_id == document.attachment_id:
+        return msgspec.structs.replace(facts, document=document)
+    return msgspec.structs.replace(
+        facts,
+        document=document,
+        said_delete=facts.said_delete or document is None,
+        content=None,
+        found=None,
+        exists=None,
+        uploaded=None,
+        own_intent=False,
+        fresh=frozenset(),
+        processing={},
+    )

@@ -55,6 +55,7 @@ class DocumentPolicies(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     `datei_status_new` are the values of `dateiStatus` that ask for a sync, `datei_status_synced` is written after one
     (empty: left alone). `content_types` may go to xAI, `text/*` standing for all text (source: xAI's collections page).
     `look_seconds` bounds the pauses between looks at a file xAI processes, `look_for_hours` how long that may take.
+    `late_upload_seconds` is how long an upload that was cut may still arrive; it is then looked for and taken away.
     """
 
     entity_type: str = "CDokumente"
@@ -69,6 +70,7 @@ class DocumentPolicies(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     content_types: tuple[str, ...] = _TEXT + _OFFICE
     look_seconds: tuple[float, float] = (1.0, 300.0)
     look_for_hours: float = 24.0
+    late_upload_seconds: float = 900.0
 
     def owner_link(self, entity_type: str) -> OwnerLink | None:
         """The link whose far end is `entity_type`."""

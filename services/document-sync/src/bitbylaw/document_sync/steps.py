@@ -3,7 +3,7 @@
 import msgspec
 
 from bitbylaw.common.events import EntityRef
-from bitbylaw.document_sync.model import Content, Document, DocumentRecord, UploadIntent
+from bitbylaw.document_sync.model import Content, Document, DocumentRecord, Stray, UploadIntent
 from bitbylaw.document_sync.policies import DocumentPolicies
 from bitbylaw.document_sync.status import Processing
 from bitbylaw.document_sync.writeback import Change
@@ -16,6 +16,8 @@ class Facts(msgspec.Struct, frozen=True):
     looked); `exists` says of the file named in EspoCRM whether xAI has it (None: not asked); `owners` are the
     collections of linked entities as resolved in this run (None: that entity is gone); `processing` is how far xAI is.
     `fresh` are collections the file was added to in this run, `distrusted` entities whose collection turned out gone.
+    `own_intent` says that the recorded intent is this run's own, so that nothing of it can be in xAI yet; `arrived` are
+    the files that strays left, by name (a name that was not looked for is missing).
     """
 
     policies: DocumentPolicies
@@ -29,6 +31,8 @@ class Facts(msgspec.Struct, frozen=True):
     found: tuple[str, ...] | None = None
     exists: bool | None = None
     uploaded: str | None = None
+    own_intent: bool = False
+    arrived: dict[str, tuple[str, ...]] = {}
     owners: dict[EntityRef, str | None] = {}
     fresh: frozenset[str] = frozenset()
     distrusted: frozenset[EntityRef] = frozenset()
@@ -54,6 +58,12 @@ class LookUpUpload(msgspec.Struct, frozen=True):
     """Find out whether an interrupted upload arrived."""
 
     intent: UploadIntent
+
+
+class LookForStray(msgspec.Struct, frozen=True):
+    """Find out whether an upload that was given up arrived after all."""
+
+    stray: Stray
 
 
 class Verify(msgspec.Struct, frozen=True):
@@ -134,6 +144,7 @@ Step = (
     Save
     | Download
     | LookUpUpload
+    | LookForStray
     | Verify
     | Upload
     | EnsureCollection

@@ -1,8 +1,8 @@
 """The one way out to other systems: limits, breaker, fencing, retries, tracing, metrics and errors of ours."""
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping
-from contextlib import AsyncExitStack, asynccontextmanager
+from collections.abc import AsyncIterator, Iterator, Mapping
+from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from typing import Self
 
 import aiohttp
@@ -123,7 +123,7 @@ class UpstreamClient:
             operation, method, path, ids, params, _body(json, data), headers, expect, json=json is not None, total=total
         )
         async for attempt in self._attempts(call):
-            with attempt:
+            with attempt, self._heeding_refused_keys():
                 async with self._gate.passing() as permit:
                     return await self._answer(call, permit, read_limit)
         raise RuntimeError("unreachable: the last attempt returns or raises")
@@ -205,7 +205,7 @@ class UpstreamClient:
 
     async def _open_stream(self, call: Call, stack: AsyncExitStack) -> Exchange:
         async for attempt in self._attempts(call):
-            with attempt:
+            with attempt, self._heeding_refused_keys():
                 async with AsyncExitStack() as trying:
                     permit = await trying.enter_async_context(self._gate.passing())
                     exchange = self._exchange(call, permit)
@@ -232,9 +232,16 @@ class UpstreamClient:
         error = self._dialect.error(answer, message) or refused_or_failed(self.system, answer, message)
         if isinstance(error, RateLimited) and error.delay is not None:
             self._gate.pause.ask(error.delay)
-        if isinstance(error, CredentialsRefused):
-            self.breaker.trip(error.delay)
         return error
+
+    @contextmanager
+    def _heeding_refused_keys(self) -> Iterator[None]:
+        """Around a whole attempt: its end tells the breaker that the system is there, and must not undo the trip."""
+        try:
+            yield
+        except CredentialsRefused as refused:
+            self.breaker.trip(refused.delay)
+            raise
 
     def _connected(self) -> aiohttp.ClientSession:
         if self._closed:
