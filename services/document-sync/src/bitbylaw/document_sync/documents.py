@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 import msgspec
@@ -12,7 +13,6 @@ from bitbylaw.common.errors import (
     BitByLawError,
     NotFound,
     NotYet,
-    PermanentError,
     StaleWrite,
     UnknownEntity,
 )
@@ -27,7 +27,7 @@ from bitbylaw.document_sync.crm import writable
 from bitbylaw.document_sync.effects import Effects
 from bitbylaw.document_sync.mapping import read_document
 from bitbylaw.document_sync.model import Document, DocumentRecord, Failure
-from bitbylaw.document_sync.plan import next_step
+from bitbylaw.document_sync.plan import next_step, seen
 from bitbylaw.document_sync.policies import DocumentPolicies, Values
 from bitbylaw.document_sync.steps import Done, Facts, Failed, LookAgain, Step, Unknown
 from bitbylaw.document_sync.writeback import failure_changes
@@ -67,11 +67,7 @@ class DocumentHandler:
         policies = await writable(self._espo, self._policies, document)
         facts = self._observed(run, policies, document, journal.record)
         async with self._spool.room() as room:
-            try:
-                return await self._reconcile(facts, journal, room)
-            except ContentRefused as error:
-                await self._mark_failed(run, journal, str(error), remember=True)
-                raise
+            return await self._reconcile(run, facts, journal, room)
 
     async def give_up(self, run: Run, error: BaseException) -> None:
         """Show in EspoCRM that the document is not in sync, and why."""
@@ -79,7 +75,9 @@ class DocumentHandler:
             return  # nothing to mark, or marked already
         journal = await self._journals.open(run.entity, run.lease.guard)
         reason = str(error) if isinstance(error, BitByLawError) else f"internal fault ({type(error).__name__})"
-        await self._mark_failed(run, journal, reason, remember=isinstance(error, PermanentError))
+        document = await self._read(run)
+        if document is not None:
+            await self._mark_failed(run, document, reason)
 
     def _observed(
         self, run: Run, policies: DocumentPolicies, document: Document | None, record: DocumentRecord
@@ -106,7 +104,7 @@ class DocumentHandler:
         except NotFound:
             return None
 
-    async def _reconcile(self, facts: Facts, journal: Journal[DocumentRecord], room: Path) -> Outcome:
+    async def _reconcile(self, run: Run, facts: Facts, journal: Journal[DocumentRecord], room: Path) -> Outcome:
         effects = Effects(
             self._policies,
             espo=self._espo,
@@ -122,30 +120,45 @@ class DocumentHandler:
                 case Done():
                     return Outcome.DONE if taken else Outcome.NOTHING_TO_DO
                 case LookAgain():
-                    raise NotYet("xAI is processing the file", delay=step.delay)
-                case Failed():
-                    raise ContentRefused(step.reason)
+                    raise NotYet("xAI may still change something", delay=step.delay)
                 case Unknown():
                     raise UnknownEntity(f"EspoCRM has no {facts.entity.type} with this id")
             if self._on_step is not None:
                 self._on_step(step)
             log.debug("step", step=type(step).__name__)
-            facts = await effects.take(step, facts)
+            try:
+                if isinstance(step, Failed):
+                    raise ContentRefused(step.reason)
+                facts = await effects.take(step, facts)
+            except ContentRefused as refused:
+                facts = await self._refused(run, facts, journal, refused)
         raise RuntimeError(f"the plan went in circles; last step {type(step).__name__}")
 
-    async def _mark_failed(self, run: Run, journal: Journal[DocumentRecord], reason: str, *, remember: bool) -> None:
-        for _ in range(3):
+    async def _refused(
+        self, run: Run, facts: Facts, journal: Journal[DocumentRecord], refused: ContentRefused
+    ) -> Facts:
+        """Mark the document as failed and remember why; or the facts as they are now, if another file is there by now.
+
+        Raises:
+            ContentRefused: it is marked.
+        """
+        judged = facts.document.attachment_id if facts.document else None
+        while True:
             document = await self._read(run)
-            if document is None:
-                return
-            changes = failure_changes(document, self._policies, reason)
-            try:
-                if changes:
-                    values = {change.attribute: change.value for change in changes}
-                    await self._espo.update(run.entity, values, version=document.version)
-            except StaleWrite:
-                continue
-            if remember:
-                failure = Failure(document.attachment_id, document.attachment_name, document.file_status, reason)
-                await journal.save(msgspec.structs.replace(journal.record, failure=failure))
-            return
+            if document is None or document.attachment_id != judged:
+                log.info("refused_file_is_gone", reason=str(refused))
+                return seen(msgspec.structs.replace(facts, record=journal.record), document)
+            with suppress(StaleWrite):
+                await self._mark_failed(run, document, str(refused))
+                break
+        failure = Failure(
+            document.attachment_id, document.attachment_name, document.file_status, str(refused), document.datei_status
+        )
+        await journal.save(msgspec.structs.replace(journal.record, failure=failure))
+        raise refused
+
+    async def _mark_failed(self, run: Run, document: Document, reason: str) -> None:
+        changes = failure_changes(document, self._policies, reason)
+        if changes:
+            values = {change.attribute: change.value for change in changes}
+            await self._espo.update(run.entity, values, version=document.version)

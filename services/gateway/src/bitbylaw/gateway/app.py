@@ -12,6 +12,7 @@ from bitbylaw.common.service.ops import serving
 from bitbylaw.common.service.process import Context
 from bitbylaw.common.service.tasks import Tasks
 from bitbylaw.common.telemetry.logging import get_logger
+from bitbylaw.gateway.gauges import watch_dead_letters
 from bitbylaw.gateway.inbox import Inbox
 from bitbylaw.gateway.openapi import openapi
 from bitbylaw.gateway.settings import Settings
@@ -35,6 +36,7 @@ async def serve(settings: Settings, context: Context) -> None:
         tasks.start("dead_letters", dead_letters.run())
         inbox = Inbox(bus, events=events, dead_letters=dead_letters)
         tasks.start("inbox", inbox.run())
+        tasks.start("gauges", watch_dead_letters(bus, context.metrics))
         stack.push_async_callback(inbox.drain)
         app = gateway_app(Webhooks(settings, events=events, dead_letters=dead_letters, metrics=context.metrics))
         port = await stack.enter_async_context(serving(app, settings.host, settings.port))
