@@ -8,7 +8,9 @@ from typing import Protocol
 
 from benchmarks import machine, table
 from benchmarks.handle import bench as handle
+from benchmarks.handle.bench import PromiseBroken
 from benchmarks.ingest import bench as ingest
+from benchmarks.ingest.bench import EventsMissing
 from benchmarks.servers import ChildFailed, ending_in_order, workspace
 
 ROUNDS = 3
@@ -52,6 +54,9 @@ def main(arguments: Sequence[str]) -> int:
         return 130
     except ChildFailed as error:
         print(f"not measured: {error}", file=sys.stderr)
+        return 1
+    except (EventsMissing, PromiseBroken) as error:
+        print(f"FAULT OF THE PRODUCT: {error}", file=sys.stderr)
         return 1
     table.show(here, results)
     print(f"written: {table.write(here, results)}")

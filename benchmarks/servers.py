@@ -179,7 +179,7 @@ def _nats_url(log: str) -> str | None:
 def _environment(changes: Mapping[str, str]) -> dict[str, str]:
     """What a process needs of ours, and `changes`: a setting of the shell must change no figure."""
     kept = {name: os.environ[name] for name in ("PATH", "HOME", "LANG", "TMPDIR") if name in os.environ}
-    return kept | changes
+    return {**kept, **changes}
 
 
 def _die_with_parent() -> None:

@@ -1,14 +1,9 @@
 """What holds for every test: it says what it expects, and finds its support."""
 
 import inspect
-import sys
-from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, settings
-
-# Tests are found by path (importlib mode); their shared support is imported as `tests.support…` from the root.
-sys.path.insert(0, str(Path(__file__).parents[1]))
 
 # How long an example takes says more about the machine than about the code.
 settings.register_profile("suite", deadline=None, suppress_health_check=[HealthCheck.too_slow])

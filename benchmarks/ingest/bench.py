@@ -1,7 +1,6 @@
 """The measurement: three servers, alternating within each round, every accepted event looked up in the stream."""
 
 import asyncio
-import re
 from collections import defaultdict
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
@@ -82,9 +81,8 @@ def _servers(stack: ExitStack, home: Path, ours_url: str, floor_url: str) -> Ite
 
 
 def _gateway_port(log: str) -> int | None:
-    line = next((line for line in log.splitlines() if '"gateway_ready"' in line), None)
-    found = re.search(r'"port": (\d+)', line) if line else None
-    return int(found[1]) if found else None
+    ready = (line for line in log.splitlines() if '"gateway_ready"' in line and line.endswith("}"))
+    return next((int(msgspec.json.decode(line)["port"]) for line in ready), None)
 
 
 def _load(port: int, case: Case, *, seed: int, scale: float) -> Load:
@@ -158,7 +156,7 @@ async def _purge(url: str, stream: str) -> None:
 def _results(samples: Samples) -> Iterator[Result]:
     for case in product(ELEMENTS, CONNECTIONS):
         elements, connections = case
-        name = f"{elements} element{'s' if elements > 1 else ''}, {connections} connection{'s' if connections > 1 else ''}"
+        name = f"{_counted(elements, 'element')}, {_counted(connections, 'connection')}"
         decisive = case == (1, 128)
         ours = samples[case, OURS]
         note = f"load used {max(one.busy for one in ours):.0%} of a core" if decisive else ""
@@ -177,6 +175,10 @@ def _results(samples: Samples) -> Iterator[Result]:
                     aim=aim if decisive else None,
                     note=note if quantity == "rate" and reference == FLOOR else "",
                 )
+
+
+def _counted(amount: int, word: str) -> str:
+    return f"{amount} {word}{'s' if amount > 1 else ''}"
 
 
 def _figure(samples: list[Measured], quantity: str) -> Figure:

@@ -4,6 +4,7 @@ import asyncio
 import os
 import signal
 from collections.abc import AsyncIterator, Sequence
+from functools import partial
 from itertools import count
 
 import pytest
@@ -77,7 +78,7 @@ async def test_killed_between_any_two_steps(firm: Firm, kind: str) -> None:
     for number in count():
         document = await change.take_place(kill=number)
         documents.append(document)
-        await eventually(lambda document=document: done(firm, document), f"killed at step {number}, or done")
+        await eventually(partial(done, firm, document), f"killed at step {number}, or done")
         if not firm.was_killed(document):
             break
     assert len(documents) > {"create": 10, "replace": 10, "delete": 3}[kind], "the enumeration found the steps"
@@ -95,9 +96,14 @@ def holding(entry: RequestEntry, before: Sequence[RequestEntry]) -> FaultRule:
     )
 
 
+def struck(plan: FaultPlan) -> bool:
+    """Whether the plan's only fault has struck."""
+    return plan.states()[0].hits > 0
+
+
 @pytest.mark.parametrize("kind", CHANGES)
 async def test_killed_while_a_write_is_under_way(firm: Firm, kind: str) -> None:
-    """Killed when each single write has taken effect and its answer is on the way: nobody hears of it, all ends well."""
+    """Killed when each single write has taken effect and its answer is on the way: nobody hears; all ends well."""
     change = Change(firm, kind)
     await change.prepare(12)
     for simulator in (firm.espo, firm.xai):
@@ -114,7 +120,7 @@ async def test_killed_while_a_write_is_under_way(firm: Firm, kind: str) -> None:
         plan.add(rule)
         document = await change.take_place()
         documents.append(document)
-        await eventually(lambda plan=plan: plan.states()[0].hits > 0, f"{rule.method} {rule.path}")
+        await eventually(partial(struck, plan), f"{rule.method} {rule.path}")
         await asyncio.sleep(_HELD / 2)
         os.kill(int((firm.home / "steps" / "pid").read_text(encoding="ascii")), signal.SIGKILL)
         plan.clear()

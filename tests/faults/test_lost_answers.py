@@ -10,9 +10,19 @@ from bitbylaw.simulators.faults import FaultKind, FaultRule
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
-CRM_CALLS = (("GET", "/CDokumente/"), ("PUT", "/CDokumente/"), ("GET", "/Attachment/file/"), ("GET", "/Raeumungsklage/"), ("PUT", "/Raeumungsklage/"))
+CRM_CALLS = (
+    ("GET", "/CDokumente/"),
+    ("PUT", "/CDokumente/"),
+    ("GET", "/Attachment/file/"),
+    ("GET", "/Raeumungsklage/"),
+    ("PUT", "/Raeumungsklage/"),
+)
 XAI_CALLS = (
-    ("POST", "/files$"), ("DELETE", "/files/"), ("POST", "/collections$"), ("POST", "/documents/"), ("GET", "/documents/"),
+    ("POST", "/files$"),
+    ("DELETE", "/files/"),
+    ("POST", "/collections$"),
+    ("POST", "/documents/"),
+    ("GET", "/documents/"),
     ("DELETE", "/documents/"),
 )
 FAULTS = {

@@ -2,17 +2,16 @@
 
 Environment: `STEPS` is the folder of the notes. Before each step a line `time pid step` goes to the file named like the
 document. A file `<document>.kill` with a number makes this process kill itself, once, before the step of that number
-(counted over all processes). `CLIENT_TAG` names the process in the simulators' request logs. With `RESPAWN` a killed worker is there again at once, as under a supervisor;
-its number is in the file `pid`.
+(counted over all processes). `CLIENT_TAG` names the process in the simulators' request logs. With `RESPAWN` a killed
+worker is there again at once, as under a supervisor; its number is in the file `pid`.
 """
 
 import os
 import signal
 import sys
 import time
-from functools import partial, wraps
+from functools import partial, partialmethod
 from pathlib import Path
-from typing import Any
 
 import aiohttp
 from structlog.contextvars import get_contextvars
@@ -40,13 +39,8 @@ def on_step(folder: Path, step: Step) -> None:
 
 def tag_requests(tag: str) -> None:
     """Send `tag` with every request, so that the simulators' logs tell processes apart."""
-    make = aiohttp.ClientSession.__init__
-
-    @wraps(make)
-    def tagged(self: aiohttp.ClientSession, **settings: Any) -> None:
-        make(self, headers={TAG_HEADER: tag}, **settings)
-
-    aiohttp.ClientSession.__init__ = tagged  # type: ignore[method-assign]  # in this process of the test only
+    tagged = partialmethod(aiohttp.ClientSession.__init__, headers={TAG_HEADER: tag})
+    setattr(aiohttp.ClientSession, "__init__", tagged)  # noqa: B010  (in this process of the test only)
 
 
 def respawn() -> None:

@@ -30,6 +30,7 @@ from bitbylaw.common.bus.topology import ensure_topology
 from bitbylaw.simulators.espocrm import EspoConfig, EspoSimulator
 from bitbylaw.simulators.espocrm.config import WebhookSettings
 from bitbylaw.simulators.espocrm.store import Record
+from bitbylaw.simulators.espocrm.webhooks.signature import signature
 from bitbylaw.simulators.faults import RequestEntry
 from bitbylaw.simulators.xai.config import XaiConfig
 from bitbylaw.simulators.xai.model import StoredFile
@@ -42,8 +43,9 @@ READING = frozenset({"GET", "HEAD"})
 LINKS = {"Raeumungsklage": "raeumungsklagesIds", "CBeteiligte": "cBeteiligtesIds", "Account": "accountId"}
 #: Webhooks that a law firm registers, by the gateway's word for the entity.
 WEBHOOKS = {"CDokumente": "document", "Raeumungsklage": "raeumungsklage", "Account": "account"}
-#: Looks at xAI's processing come quickly in tests; the rest is as delivered.
-POLICIES = "[documents]\nlook_seconds = [0.2, 1.0]\n"
+#: Looks at xAI's processing come quickly in tests, and late uploads are not awaited for long; the rest is as delivered.
+POLICIES = "[documents]\nlook_seconds = [0.2, 1.0]\nlate_upload_seconds = {late:.1f}\n"
+LATE = 1.0
 _PAUSE = 0.02
 
 Owner = tuple[str, str]
@@ -153,10 +155,15 @@ class Firm:
         self.espo = espo
         self.xai = xai
         self.processes: list[Process] = []
-        self._webhooks: list[tuple[str, str]] = []
+        self._webhooks: dict[str, tuple[str, str]] = {}
+        self._gateway = ""
         self._started = 0
         (home / "steps").mkdir()
-        (home / "bitbylaw.toml").write_text(POLICIES, encoding="utf-8")
+        self.configure(LATE)
+
+    def configure(self, late_upload_seconds: float) -> None:
+        """How long workers started from now on wait for uploads that were cut."""
+        (self.home / "bitbylaw.toml").write_text(POLICIES.format(late=late_upload_seconds), encoding="utf-8")
 
     # --- processes ---------------------------------------------------------------------------------------------------
 
@@ -212,12 +219,13 @@ class Firm:
                 webhook, secret = self.espo.register_webhook(
                     f"{entity_type}.{action}", url, "svc-sync", skip_own=skip_own
                 )
-                self._webhooks.append((webhook, secret))
-        secrets = ",".join(f"{webhook}:{secret}" for webhook, secret in self._webhooks)
+                self._webhooks[f"{word}/{action}"] = (webhook, secret)
+        secrets = ",".join(f"{webhook}:{secret}" for webhook, secret in self._webhooks.values())
         changes = {"ESPOCRM_WEBHOOK_SECRETS": secrets, "GATEWAY_PORT": "0", "GATEWAY_HOST": "127.0.0.1"}
         async with self.process("gateway", "-m", "bitbylaw.gateway", **changes) as process:
             port = (await process.said("gateway_ready"))["port"]
-            for webhook, _ in self._webhooks:
+            self._gateway = f"http://127.0.0.1:{port}/vmh/webhook/"
+            for webhook, _ in self._webhooks.values():
                 url = str(_raw(self.espo, "Webhook", webhook).get("url"))
                 self.espo.raw_change("Webhook", webhook, {"url": url.replace(":1/", f":{port}/")})
             yield process
@@ -306,6 +314,15 @@ class Firm:
             sent += len(made)
         return sent
 
+    async def post_webhook(self, address: str, *ids: str) -> None:
+        """One signed webhook with an element for each of `ids`, as EspoCRM would send it to `document/update`, say."""
+        webhook, secret = self._webhooks[address]
+        body = json.dumps([{"id": entity_id} for entity_id in ids]).encode()
+        headers = {"Signature": signature(webhook, secret, body), "Content-Type": "application/json"}
+        url = self._gateway + address
+        async with aiohttp.ClientSession() as session, session.post(url, data=body, headers=headers) as answer:
+            assert answer.status == 200
+
     async def nats_pub(self, subject: str, payload: bytes) -> None:
         """What `nats pub` does: a plain publish without headers, nobody asked for an answer."""
         await self.bus.nc.publish(subject, payload)
@@ -389,7 +406,9 @@ class Firm:
             "sha256": sha256,
             "fileStatus": "synced",
         }
-        faults = [f"{name} is {shown[name]!r}, not {value!r}" for name, value in expected.items() if shown[name] != value]
+        faults = [
+            f"{name} is {shown[name]!r}, not {value!r}" for name, value in expected.items() if shown[name] != value
+        ]
         faults += [f"{owner} has {len(found)} collections" for owner, found in by_owner.items() if len(found) != 1]
         if files[0].sha256 != sha256 or self.xai.content(files[0].id) != content:
             faults.append("xAI has another content")

@@ -55,6 +55,8 @@ async def test_twenty_documents_at_once_make_one_collection(firm: Firm) -> None:
     """Twenty documents of one new Räumungsklage, spread over two workers, end in one collection."""
     klage = firm.owner()
     documents = [firm.document(f"Anlage {number}".encode(), klage) for number in range(20)]
+    await firm.post_webhook("document/create", *documents)  # before their Räumungsklage's own
+    await firm.clean(*documents)
     await firm.settle()
     firm.right(*documents)
     assert len(firm.collections(klage)) == 1

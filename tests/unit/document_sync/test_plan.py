@@ -1,5 +1,7 @@
 """The plan, played on a world in memory."""
 
+import contextlib
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -200,13 +202,23 @@ class Lives(RuleBasedStateMachine):
 
     @rule(kill_at=st.integers(0, 25), force=st.booleans())
     def killed(self, kill_at: int, force: bool) -> None:  # noqa: FBT001  (Hypothesis passes it)
-        try:
+        with contextlib.suppress(Killed):
             self.world.run(kill_at=kill_at, force=force, said_delete=self.world.record is None)
-        except Killed:
-            pass
+
+    @rule()
+    def cut(self) -> None:
+        self.world.cut = True
+        with contextlib.suppress(Killed):
+            self.world.run(said_delete=self.world.record is None)
+        self.world.cut = False
+
+    @rule()
+    def arrive(self) -> None:
+        self.world.arrive()
 
     @rule()
     def quiet(self) -> None:
+        self.world.arrive()
         self.world.settle(said_delete=self.world.record is None)
         self.world.check()
         steps = self.world.steps

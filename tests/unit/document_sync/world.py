@@ -12,7 +12,7 @@ import msgspec
 from bitbylaw.common.events import EntityRef
 from bitbylaw.document_sync.mapping import read_document
 from bitbylaw.document_sync.model import Content, DocumentRecord
-from bitbylaw.document_sync.plan import next_step, saved
+from bitbylaw.document_sync.plan import next_step, saved, without
 from bitbylaw.document_sync.policies import DocumentPolicies, Values
 from bitbylaw.document_sync.records import deleted, left
 from bitbylaw.document_sync.status import Processing
@@ -27,6 +27,7 @@ from bitbylaw.document_sync.steps import (
     Leave,
     LookAgain,
     LookAtProcessing,
+    LookForStray,
     LookUpUpload,
     Save,
     Step,
@@ -47,12 +48,15 @@ class Killed(Exception):
 
 @dataclass
 class World:
-    """Both systems and the journal. `text` is the document's content, None for a document without a file."""
+    """Both systems and the journal. `text` is the document's content, None for a document without a file.
+
+    With `cut` the next upload ends its worker, and arrives later, see `arrive`.
+    """
 
     record: dict[str, object] | None = None
     text: str | None = None
     owners: set[EntityRef] = field(default_factory=set)
-    journal: DocumentRecord = DocumentRecord()
+    journal: DocumentRecord = field(default_factory=DocumentRecord)
     files: dict[str, str] = field(default_factory=dict)
     names: dict[str, str] = field(default_factory=dict)
     collections: dict[str, set[str]] = field(default_factory=dict)
@@ -60,6 +64,8 @@ class World:
     writes: int = 0
     steps: int = 0
     attachments: int = 0
+    cut: bool = False
+    late: list[tuple[str, str]] = field(default_factory=list)
 
     def create(self, text: str | None, owners: set[EntityRef]) -> None:
         """A person creates the document."""
@@ -90,6 +96,14 @@ class World:
         self.owners = {
             EntityRef(link.entity_type, i) for link in LINKS.values() for i in _ids(self.record[link.attribute])
         }
+
+    def arrive(self) -> None:
+        """What was still on its way to xAI when its sender was killed arrives."""
+        for name, text in self.late:
+            self.uploads += 1
+            self.files[f"file-{self.uploads}"] = text
+            self.names[f"file-{self.uploads}"] = name
+        self.late.clear()
 
     def collection_of(self, owner: EntityRef) -> str:
         """The collection an owner has."""
@@ -131,8 +145,15 @@ class World:
             case LookUpUpload():
                 found = tuple(f for f, name in self.names.items() if name == step.intent.name and f in self.files)
                 return replace(facts, found=found)
+            case LookForStray():
+                found = tuple(f for f, name in self.names.items() if name == step.stray.name and f in self.files)
+                return replace(facts, arrived={**facts.arrived, step.stray.name: found})
             case Verify():
                 return replace(facts, exists=step.file_id in self.files)
+            case Upload() if self.cut:
+                self.cut = False
+                self.late.append((step.name, self.text or ""))
+                raise Killed
             case Upload():
                 self.uploads += 1
                 file_id = f"file-{self.uploads}"
@@ -164,7 +185,7 @@ class World:
                 assert not any(step.file_id in members for members in self.collections.values())
                 self.files.pop(step.file_id, None)
                 self.journal = deleted(facts.record, step.file_id)
-                return replace(facts, record=self.journal)
+                return replace(without(facts, step.file_id), record=self.journal)
             case WriteBack():
                 assert self.record is not None
                 assert step.changes, "a write that writes nothing"
@@ -179,9 +200,10 @@ class World:
 
     def settle(self, **how: bool) -> None:
         """Run until nothing more is to be done."""
-        for _ in range(5):
+        for _ in range(8):
             if isinstance(self.run(**how), Done):
                 return
+            self.steps += 500  # time passes
         raise AssertionError("never done")
 
     def check(self) -> None:

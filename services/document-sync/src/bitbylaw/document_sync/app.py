@@ -7,6 +7,7 @@ from contextlib import AsyncExitStack
 
 from bitbylaw.common.actors.journal import Journals
 from bitbylaw.common.actors.leases import Leases
+from bitbylaw.common.actors.run import Handler
 from bitbylaw.common.actors.settlement import Settlement
 from bitbylaw.common.actors.verdict import RetryPolicy
 from bitbylaw.common.actors.worker import Worker
@@ -117,4 +118,6 @@ def _handlers(
         on_step=on_step,
     )
     owners = OwnerHandler(policies, espo=upstreams.espo, collections=collections, events=events)
-    return Handlers({policies.entity_type: documents, **{link.entity_type: owners for link in policies.owners}})
+    by_type: dict[str, Handler] = {link.entity_type: owners for link in policies.owners}
+    by_type[policies.entity_type] = documents
+    return Handlers(by_type, upstreams.breakers)

@@ -7,9 +7,10 @@ import tempfile
 import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
+from http import HTTPStatus
 from pathlib import Path
 
-from bitbylaw.common.errors import NotFound, PermanentError
+from bitbylaw.common.errors import NotFound, PermanentError, Refused
 from bitbylaw.common.espocrm.client import EspoClient
 from bitbylaw.document_sync.model import Content
 
@@ -75,6 +76,10 @@ class Spool:
                 declared = download.content_type
         except NotFound:
             raise ContentRefused("the attachment is gone from EspoCRM (404)") from None
+        except Refused as error:
+            if error.status != HTTPStatus.FORBIDDEN:
+                raise
+            raise ContentRefused("EspoCRM does not hand the attachment out (403)") from None
         if size == 0:
             raise ContentRefused("the file is empty")
         content_type = content_type_of(file_name, declared, head)

@@ -29,7 +29,7 @@ from bitbylaw.document_sync.mapping import read_document
 from bitbylaw.document_sync.model import Document, DocumentRecord, Failure
 from bitbylaw.document_sync.plan import next_step, seen
 from bitbylaw.document_sync.policies import DocumentPolicies, Values
-from bitbylaw.document_sync.steps import Done, Facts, Failed, LookAgain, Step, Unknown
+from bitbylaw.document_sync.steps import Done, Facts, LookAgain, Step, Unknown
 from bitbylaw.document_sync.writeback import failure_changes
 
 #: A plan that needs more steps than this for one document goes in circles: a fault of ours.
@@ -73,7 +73,6 @@ class DocumentHandler:
         """Show in EspoCRM that the document is not in sync, and why."""
         if isinstance(error, (UnknownEntity, ContentRefused)):
             return  # nothing to mark, or marked already
-        journal = await self._journals.open(run.entity, run.lease.guard)
         reason = str(error) if isinstance(error, BitByLawError) else f"internal fault ({type(error).__name__})"
         document = await self._read(run)
         if document is not None:
@@ -127,8 +126,6 @@ class DocumentHandler:
                 self._on_step(step)
             log.debug("step", step=type(step).__name__)
             try:
-                if isinstance(step, Failed):
-                    raise ContentRefused(step.reason)
                 facts = await effects.take(step, facts)
             except ContentRefused as refused:
                 facts = await self._refused(run, facts, journal, refused)

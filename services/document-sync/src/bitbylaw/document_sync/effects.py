@@ -22,7 +22,7 @@ from bitbylaw.document_sync.collections import Collections
 from bitbylaw.document_sync.content import ContentRefused, Spool
 from bitbylaw.document_sync.mapping import read_document
 from bitbylaw.document_sync.model import DocumentRecord
-from bitbylaw.document_sync.plan import saved, seen
+from bitbylaw.document_sync.plan import saved, seen, without
 from bitbylaw.document_sync.policies import DocumentPolicies, Values
 from bitbylaw.document_sync.records import deleted, left
 from bitbylaw.document_sync.status import Processing
@@ -31,6 +31,7 @@ from bitbylaw.document_sync.steps import (
     Download,
     EnsureCollection,
     Facts,
+    Failed,
     Join,
     Leave,
     LookAtProcessing,
@@ -80,7 +81,7 @@ class Effects:
         self._journal = journal
         self._room = room
 
-    async def take(self, step: Step, facts: Facts) -> Facts:  # noqa: C901, PLR0911  (one line per step)
+    async def take(self, step: Step, facts: Facts) -> Facts:  # noqa: C901, PLR0911, PLR0912  (one line per step)
         """Take `step`; the facts after it.
 
         Raises:
@@ -114,12 +115,9 @@ class Effects:
             case DeleteFile():
                 await self._xai.delete_file(step.file_id)
                 log.info("file_deleted", file=step.file_id)
-                arrived = {
-                    name: tuple(file_id for file_id in ids if file_id != step.file_id)
-                    for name, ids in facts.arrived.items()
-                }
-                facts = msgspec.structs.replace(facts, arrived=arrived)
-                return await self._save(facts, deleted(facts.record, step.file_id))
+                return await self._save(without(facts, step.file_id), deleted(facts.record, step.file_id))
+            case Failed():
+                raise ContentRefused(step.reason)
             case WriteBack():
                 return await self._write_back(step, facts)
             case _:

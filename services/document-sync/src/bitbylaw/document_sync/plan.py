@@ -221,13 +221,15 @@ def _resolve_intent(facts: Facts, intent: UploadIntent) -> Step:
         return Upload(intent.name, content)
     if facts.found is None:
         return LookUpUpload(intent)
-    if facts.found and wanted:
-        first, *rest = facts.found
+    # What is on its way out may have the same name, when a document comes back to earlier content.
+    found = tuple(file_id for file_id in facts.found if file_id not in retired_ids(record))
+    if found and wanted:
+        first, *rest = found
         retired = record.retired + tuple(RetiredFile(file_id, ()) for file_id in rest)
         return Save(uploaded(msgspec.structs.replace(record, retired=retired), intent, first, facts.now))
-    retired = record.retired + tuple(RetiredFile(file_id, ()) for file_id in facts.found)
+    retired = record.retired + tuple(RetiredFile(file_id, ()) for file_id in found)
     strays = record.strays
-    if not facts.found:
+    if not found:
         strays += (Stray(intent.name, intent.at, facts.now + facts.policies.late_upload_seconds),)
     return Save(msgspec.structs.replace(record, intent=None, retired=retired, strays=strays))
 
@@ -318,7 +320,7 @@ def _finished(facts: Facts) -> Step:
         if stray.name not in facts.arrived:
             return LookForStray(stray)
         for file_id in facts.arrived[stray.name]:
-            if record.file is None or file_id != record.file.id:
+            if (record.file is None or file_id != record.file.id) and file_id not in retired_ids(record):
                 return DeleteFile(file_id)
     waiting = tuple(stray for stray in record.strays if stray.until > facts.now)
     if waiting != record.strays:
@@ -338,6 +340,12 @@ def saved(facts: Facts, record: DocumentRecord) -> Facts:
     if record.intent == facts.record.intent:
         return msgspec.structs.replace(facts, record=record)
     return msgspec.structs.replace(facts, record=record, found=None, own_intent=record.intent is not None)
+
+
+def without(facts: Facts, file_id: str) -> Facts:
+    """`facts` after a file was deleted."""
+    arrived = {name: tuple(i for i in ids if i != file_id) for name, ids in facts.arrived.items()}
+    return msgspec.structs.replace(facts, arrived=arrived)
 
 
 def seen(facts: Facts, document: Document | None) -> Facts:

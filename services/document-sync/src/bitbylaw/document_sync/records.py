@@ -18,9 +18,16 @@ def same(file: StoredFile, content: Content) -> bool:
 
 
 def adopted(record: DocumentRecord, document: Document, file_id: str, now: float) -> DocumentRecord:
-    """Our record was lost: EspoCRM's references say what xAI has."""
+    """EspoCRM's references say what xAI has: our record was lost, or the document came back to earlier content."""
     file = StoredFile(file_id, "", document.synced_hash or "", document.sha256 or "", now)
-    return msgspec.structs.replace(record, file=file, collections=document.xai_collections, joined=())
+    known = {collection for retired in record.retired if retired.id == file_id for collection in retired.collections}
+    return msgspec.structs.replace(
+        record,
+        file=file,
+        collections=tuple(sorted(known.union(document.xai_collections))),
+        joined=(),
+        retired=tuple(retired for retired in record.retired if retired.id != file_id),
+    )
 
 
 def retired_ids(record: DocumentRecord) -> set[str]:

@@ -60,8 +60,8 @@ class Settlement:
             return False
         if settled is None:
             return False
-        for held in covered:
-            await held.delivery.ack()
+        first, *others = (held.delivery for held in covered)
+        await first.ack(*others)
         self._metrics.events_handled.labels(self._service, run.latest.typed_subject, settled).inc()
         log.info("event_handled", subject=run.latest.typed_subject, outcome=settled, covered=len(covered))
         return True

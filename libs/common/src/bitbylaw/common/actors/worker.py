@@ -9,9 +9,9 @@ import asyncio
 from collections.abc import Awaitable, Callable, Coroutine
 from datetime import UTC, datetime
 
-from bitbylaw.common.http.client import write_guard
 from structlog.contextvars import bound_contextvars
 
+from bitbylaw.common.actors.intake import Intake
 from bitbylaw.common.actors.lease import Lease, LeaseState
 from bitbylaw.common.actors.leases import LOOK_AGAIN, Leases
 from bitbylaw.common.actors.mailbox import Mailbox, MailboxState
@@ -21,12 +21,13 @@ from bitbylaw.common.bus.connection import Bus
 from bitbylaw.common.bus.consumer import ConsumerSpec, Delivery, PullConsumer, ensure_consumer
 from bitbylaw.common.errors import BusUnavailable, EventInvalid, LeaseLost
 from bitbylaw.common.events import EntityRef, parse_event
+from bitbylaw.common.http.client import write_guard
 from bitbylaw.common.telemetry.logging import get_logger
 from bitbylaw.common.telemetry.metrics import Metrics, Outcome
 from bitbylaw.common.telemetry.trace import current_trace
 
-#: Messages in hand at most, waiting or running; the rest stays in the stream for other replicas.
-MAX_HELD = 512
+#: Messages in hand, waiting or running: at the slowest pace (or four for each slot, if that is more), at the fastest.
+LEAST_HELD, MAX_HELD = 64, 2048
 #: Reports of progress on everything in hand for each `ack_wait` of the consumer.
 PROGRESS_REPORTS = 3
 
@@ -58,8 +59,9 @@ class Worker:
         self._settlement = settlement
         self._metrics = metrics
         self._service = service
+        self._handler_seconds = metrics.handler_seconds.labels(service)
         self._slots = asyncio.Semaphore(concurrency)
-        self._max_held = max_held
+        self._intake = Intake(least=max(LEAST_HELD, 4 * concurrency), most=max_held)
         self._max_run_seconds = max_run_seconds
         self._progress_every = spec.ack_wait / PROGRESS_REPORTS
         self._mailboxes: dict[EntityRef, Mailbox[Held]] = {}
@@ -108,7 +110,7 @@ class Worker:
     # --- intake ------------------------------------------------------------------------------------------------------
 
     def _room(self) -> int:
-        return 0 if self._draining else self._max_held - self._held
+        return 0 if self._draining else self._intake.limit - self._held
 
     def _deliver(self, delivery: Delivery) -> None:
         self._held += 1
@@ -139,6 +141,7 @@ class Worker:
 
     def _drop(self, count: int) -> None:
         self._held -= count
+        self._intake.settled(count, asyncio.get_running_loop().time())
         self.consumer.settled()
 
     def _spawn(self, work: Coroutine[None, None, None]) -> None:
@@ -229,7 +232,7 @@ class Worker:
                 self._metrics.leases_lost.labels(self._service).inc()
             return error, Outcome.RETRIED
         finally:
-            self._metrics.handler_seconds.labels(self._service).observe(loop.time() - started)
+            self._handler_seconds.observe(loop.time() - started)
         return None, outcome
 
     def _observe_start(self, covered: tuple[Held, ...]) -> None:

@@ -18,6 +18,7 @@ from nats.errors import Error as NatsError
 from nats.js.api import AckPolicy, ConsumerConfig, DeliverPolicy
 from nats.js.errors import APIError
 
+from bitbylaw.common.bus import wire
 from bitbylaw.common.bus.connection import Bus
 from bitbylaw.common.errors import BusUnavailable
 from bitbylaw.common.telemetry.logging import get_logger
@@ -81,9 +82,14 @@ class Delivery:
         self.sequence = int(numbers[1])
         self.stored = datetime.fromtimestamp(int(numbers[3]) / 1e9, UTC)
 
-    async def ack(self) -> None:
-        """Tell JetStream that the message is done with. A lost acknowledgement only costs a redelivery."""
-        await self._answer(_ACK)
+    async def ack(self, *others: "Delivery") -> None:
+        """Tell JetStream that the message, and `others`, are done with. What is lost of it only costs a redelivery."""
+        with suppress(NatsError, OSError):
+            await wire.send(self._bus.nc, [delivery.acknowledgement() for delivery in (self, *others)])
+
+    def acknowledgement(self) -> bytes:
+        """What `ack` sends."""
+        return wire.message(self._reply, _ACK, {}, limit=len(_ACK))
 
     async def nak(self) -> None:
         """Give the message back for another worker to take at once."""

@@ -12,6 +12,7 @@ import msgspec
 from nats.errors import Error as NatsError
 from nats.js.errors import APIError, NotFoundError
 
+from bitbylaw.common.bus import wire
 from bitbylaw.common.bus.connection import API_TIMEOUT, Bus
 from bitbylaw.common.errors import BusUnavailable, RevisionConflict
 
@@ -141,7 +142,7 @@ class Bucket:
 
     async def _ask(self, subject: str, body: bytes, headers: dict[str, str] | None = None) -> _Answer:
         try:
-            answer = await self._bus.nc.request(subject, body, timeout=API_TIMEOUT, headers=headers)
+            answer = await wire.request(self._bus.nc, subject, body, headers or {}, timeout=API_TIMEOUT)
         except (NatsError, OSError, TimeoutError) as error:
             raise BusUnavailable(f"{self.name}: {type(error).__name__}") from error
         return _decode(answer.data)

@@ -13,6 +13,7 @@ from uuid import uuid4
 import msgspec
 from nats.errors import ConnectionClosedError, ConnectionReconnectingError, OutboundBufferLimitError
 
+from bitbylaw.common.bus import wire
 from bitbylaw.common.bus.connection import Bus
 from bitbylaw.common.bus.topology import RETRY_PREFIX
 from bitbylaw.common.errors import BusUnavailable
@@ -23,7 +24,8 @@ MAX_BATCH = 500
 #: From this many messages on a batch is faster than sending each by itself: preparing a batch costs the server about
 #: 4 ms (it makes a store of its own for it on the disk), a message by itself 0.3 ms.
 BATCH_FROM = 16
-#: Commits on their way at once. The server does them one after the other: a second would only halve the batches.
+#: Commits on their way at once: one is written while the next is sent. More only make smaller batches, since the server
+#: does them one after the other.
 MAX_IN_FLIGHT = 2
 #: The longest a delayed message waits, whatever an upstream names (seconds).
 MAX_DELAY = 30 * 86400.0
@@ -163,39 +165,31 @@ class Publisher:
                 group.done.set_result(None)
 
     async def _single(self, message: Outgoing) -> None:
-        await self._request(message, dict(message.headers))
+        await self._request(message, message.headers)
 
     async def _batch(self, messages: list[Outgoing]) -> None:
         """ADR-50: all but the last are sent without waiting; nothing is visible until the last one commits."""
         batch = uuid4().hex
-        for sequence, message in enumerate(messages[:-1], 1):
-            headers = {"Nats-Batch-Id": batch, "Nats-Batch-Sequence": str(sequence), **message.headers}
-            self._check_size(message, headers)
-            await self._bus.nc.publish(message.subject, message.body, headers=headers)
-        await self._request(
-            messages[-1],
-            {
-                "Nats-Batch-Id": batch,
-                "Nats-Batch-Sequence": str(len(messages)),
-                "Nats-Batch-Commit": "1",
-                **messages[-1].headers,
-            },
-        )
+        limit = self._bus.nc.max_payload
+        before = [
+            wire.message(
+                message.subject,
+                message.body,
+                {"Nats-Batch-Id": batch, "Nats-Batch-Sequence": str(sequence), **message.headers},
+                limit=limit,
+            )
+            for sequence, message in enumerate(messages[:-1], 1)
+        ]
+        last = {"Nats-Batch-Id": batch, "Nats-Batch-Sequence": str(len(messages)), "Nats-Batch-Commit": "1"}
+        await self._request(messages[-1], {**last, **messages[-1].headers}, before)
 
-    async def _request(self, message: Outgoing, headers: dict[str, str]) -> None:
-        self._check_size(message, headers)
-        answer = await self._bus.nc.request(message.subject, message.body, timeout=self._timeout, headers=headers)
+    async def _request(self, message: Outgoing, headers: Mapping[str, str], before: Sequence[bytes] = ()) -> None:
+        answer = await wire.request(
+            self._bus.nc, message.subject, message.body, headers, timeout=self._timeout, before=before
+        )
         error = _ack_decoder.decode(answer.data).error
         if error is not None:
             raise BusUnavailable(f"JetStream refused: {error.description} ({error.err_code})")
-
-    def _check_size(self, message: Outgoing, headers: Mapping[str, str]) -> None:
-        """nats-py looks at the body alone; over what is too long with its headers the server hangs up on everybody."""
-        if not headers:
-            return
-        size = len(message.body) + sum(len(name) + len(value.encode()) + 4 for name, value in headers.items()) + 12
-        if size > self._bus.nc.max_payload:
-            raise BusUnavailable(f"message of {size} bytes; the server takes {self._bus.nc.max_payload}")
 
     @staticmethod
     def _refuse(groups: Sequence[_Group], reason: str) -> None:
