@@ -27,7 +27,7 @@ FOREIGN: list[BaseException] = [
     RuntimeError("x"),
     ExceptionGroup("x", [OSError()]),
 ]
-COUNTED: list[Callable[..., errors.TransientError]] = [errors.TransientError, errors.RateLimited, errors.StaleWrite]
+COUNTED: list[Callable[..., errors.TransientError]] = [errors.TransientError, errors.StaleWrite]
 
 
 def _all_classes() -> set[type[errors.BitByLawError]]:
@@ -62,6 +62,15 @@ def test_upstream_down_never_counts(attempt: int, policy: RetryPolicy, delay: fl
     assert isinstance(verdict, Later)
     assert verdict.attempt == attempt
     assert delay <= verdict.delay <= delay + policy.base
+
+
+@given(attempt=ATTEMPTS, policy=POLICIES, delay=DELAYS, jitter=JITTER)
+def test_rate_limits_cost_no_attempt(attempt: int, policy: RetryPolicy, delay: float | None, jitter: float) -> None:
+    """An upstream that asks for patience is waited for at the time it names, else for some seconds, uncounted."""
+    verdict = judge(errors.RateLimited("x", delay=delay), attempt, policy, lambda: jitter)
+    assert isinstance(verdict, Later)
+    assert verdict.attempt == attempt
+    assert verdict.delay == delay if delay is not None else 5 <= verdict.delay <= 15
 
 
 @given(attempt=ATTEMPTS, policy=POLICIES, jitter=JITTER)

@@ -6,7 +6,7 @@ BitByLawError                   anything we raise on purpose
  ├─ RevisionConflict            a key of a bucket is not at the revision its writer expected
  ├─ LeaseLost                   another holder may be at work; stop before the next write, run again later
  ├─ TransientError              may pass by itself: retried with backoff, counted as an attempt
- │   ├─ RateLimited             retried at the time the upstream names
+ │   ├─ RateLimited             retried at the time the upstream names, not counted
  │   ├─ NotYet                  the upstream needs more time; looked at again, no failure
  │   ├─ UnknownEntity           the entity exists on no side, or not yet: tried a few times
  │   └─ StaleWrite              a precondition failed: somebody wrote meanwhile; read and decide again
@@ -81,7 +81,7 @@ class TransientError(BitByLawError):
 
 
 class RateLimited(TransientError):
-    """The upstream asks for patience; `delay` is what it named, in seconds."""
+    """The upstream asks for patience, which costs no attempt; `delay` is what it named, in seconds."""
 
 
 class NotYet(TransientError):

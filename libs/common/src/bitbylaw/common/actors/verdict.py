@@ -9,12 +9,15 @@ from bitbylaw.common.errors import (
     LeaseLost,
     NotYet,
     PermanentError,
+    RateLimited,
     TransientError,
     UpstreamDown,
 )
 
 #: Seconds between two looks when nobody named a pause.
 DEFAULT_LOOK = 2.0
+#: Seconds, give or take half, after a rate limit that names no pause.
+RATE_PAUSE = 10.0
 
 
 class RetryPolicy(msgspec.Struct, frozen=True):
@@ -55,6 +58,10 @@ def judge(error: BaseException, attempt: int, policy: RetryPolicy, jitter: Calla
             return Keep()
         case NotYet():
             return Later(DEFAULT_LOOK if error.delay is None else error.delay, attempt)
+        case RateLimited():
+            # Patience is no failure: the upstream is well, and says so to everybody.
+            pause = RATE_PAUSE * (0.5 + jitter()) if error.delay is None else error.delay
+            return Later(pause, attempt)
         case UpstreamDown():
             # Everybody waits for the same probe; coming back one by one spares the upstream a stampede.
             return Later(error.delay + jitter() * policy.base, attempt)
