@@ -8,6 +8,7 @@ import resource
 import sys
 from array import array
 from collections.abc import Iterator
+from itertools import cycle
 from time import perf_counter
 from typing import cast
 
@@ -24,7 +25,7 @@ class Tally:
     """What all connections of a run share."""
 
     def __init__(self, load: Load, requests: list[bytes]) -> None:
-        self.requests: Iterator[bytes] = iter(requests)
+        self.requests: Iterator[bytes] = cycle(requests) if load.again else iter(requests)
         self.waits = array("d")
         self.errors = 0
         self.accepted = 0

@@ -14,7 +14,8 @@ SECRET = "c0ffee00c0ffee00c0ffee00c0ffee00"
 class Load(msgspec.Struct, frozen=True):
     """One run: `connections` send one request after the other for `seconds` after `warm_up` seconds.
 
-    `seed` keeps the entities of two runs apart; `pool` bounds the requests (a run over before its time is still right).
+    `seed` keeps the entities of two runs apart; `pool` bounds the requests (a run over before its time is still right),
+    unless `again` sends them again and again: to a server that stores nothing it is all one.
     """
 
     port: int
@@ -24,6 +25,7 @@ class Load(msgspec.Struct, frozen=True):
     warm_up: float
     pool: int
     seed: int
+    again: bool = False
 
 
 class Measured(msgspec.Struct, frozen=True):
