@@ -1,6 +1,8 @@
 """Log lines: one JSON object each, and nothing of what a traceback's variables held."""
 
 import json
+import subprocess
+import sys
 from collections.abc import Iterator
 
 import pytest
@@ -56,3 +58,15 @@ def test_json_line_has_its_fields(capsys: pytest.CaptureFixture[str]) -> None:
         "component": "part",
         "trace": trace.trace_id,
     }
+
+
+def test_half_a_surrogate_pair_can_be_logged(capfdbinary: pytest.CaptureFixture[bytes]) -> None:
+    """Text that is no Unicode, which only outsiders can send, is logged with an escape and breaks nothing."""
+    code = (
+        "from bitbylaw.common.telemetry.logging import *\n"
+        "configure_logging('t', LogFormat.JSON, LogLevel.INFO)\n"
+        "get_logger('c').info('event', subject='a\\ud800', other='ü')\n"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True)  # noqa: S603  (our own code)
+    line = json.loads(capfdbinary.readouterr().err)
+    assert (line["subject"], line["other"]) == ("a\ud800", "ü")

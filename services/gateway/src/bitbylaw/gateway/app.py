@@ -1,7 +1,6 @@
 """The gateway's wiring."""
 
 import asyncio
-import gc
 from contextlib import AsyncExitStack
 
 from aiohttp import web
@@ -21,9 +20,6 @@ from bitbylaw.gateway.webhooks import HARD_LIMIT, Webhooks
 
 #: Seconds without a turn of the pull loop after which the process counts as stuck.
 STUCK = 30.0
-#: New objects before the garbage collector looks at the young, the middle-aged, the old ones. A request makes hundreds
-#: that live as long as it does; with Python's 700 the collector found nothing, very often, and tens of ms at a time.
-GARBAGE = (20_000, 20, 50)
 
 log = get_logger("gateway")
 
@@ -47,17 +43,9 @@ async def serve(settings: Settings, context: Context) -> None:
         context.health.ready_if("bus", lambda: None if bus.connected else "NATS is away")
         loop = asyncio.get_running_loop()
         context.health.alive_if("inbox", lambda: None if loop.time() - inbox.consumer.last_turn < STUCK else "stuck")
-        _spare_the_collector()
         context.health.started()
         log.info("gateway_ready", port=port)
         await tasks.until_stopped()
-
-
-def _spare_the_collector() -> None:
-    """What stands now stands until the end: the garbage collector need not look at it again."""
-    gc.collect()
-    gc.freeze()
-    gc.set_threshold(*GARBAGE)
 
 
 def gateway_app(webhooks: Webhooks) -> web.Application:

@@ -3,10 +3,12 @@
 No decoration, no personal data: log ids, counts, kinds and durations; never names, texts or bodies.
 """
 
+import json
 import logging
 import sys
 from enum import StrEnum
 
+import msgspec
 import structlog
 from structlog.tracebacks import ExceptionDictTransformer
 from structlog.typing import EventDict, FilteringBoundLogger, WrappedLogger
@@ -37,6 +39,13 @@ def _add_trace(_logger: WrappedLogger, _method: str, event: EventDict) -> EventD
     return event
 
 
+def _render_json(_logger: WrappedLogger, _method: str, event: EventDict) -> bytes:
+    try:
+        return msgspec.json.encode(event, enc_hook=repr)
+    except UnicodeEncodeError:  # half a surrogate pair in what somebody sent: written as an escape
+        return json.dumps(event, default=repr).encode()
+
+
 def configure_logging(service: str, log_format: LogFormat, level: LogLevel) -> None:
     """Send this process's logs to standard error in `log_format`, from `level` on, each with the service's name."""
     processors: list[structlog.typing.Processor] = [
@@ -48,14 +57,18 @@ def configure_logging(service: str, log_format: LogFormat, level: LogLevel) -> N
     if log_format is LogFormat.JSON:
         # Without local variables, which both renderers would show by default: they hold keys, names and bodies.
         tracebacks = structlog.processors.ExceptionRenderer(ExceptionDictTransformer(show_locals=False))
-        processors += [tracebacks, structlog.processors.JSONRenderer(ensure_ascii=False)]
+        processors += [tracebacks, _render_json]
+        factory: structlog.BytesLoggerFactory | structlog.PrintLoggerFactory = structlog.BytesLoggerFactory(
+            sys.stderr.buffer
+        )
     else:
+        factory = structlog.PrintLoggerFactory(sys.stderr)
         plain = structlog.dev.plain_traceback
         processors.append(structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty(), exception_formatter=plain))
     structlog.configure(
         processors=processors,
         wrapper_class=structlog.make_filtering_bound_logger(logging.getLevelName(level.upper())),
-        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+        logger_factory=factory,
         cache_logger_on_first_use=True,
     )
     structlog.contextvars.bind_contextvars(service=service)
