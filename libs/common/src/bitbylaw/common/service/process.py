@@ -29,7 +29,7 @@ DRAIN_GRACE = 25.0
 CANCEL_AGAIN = 0.2
 
 #: New objects before the garbage collector looks at the young, the middle-aged, the old ones. A request or a run makes
-#: hundreds that live as long as it does; with Python's 700 the collector found nothing, often, and tens of ms at a time.
+#: hundreds that live as long as it does; with Python's 700 the collector found nothing, for tens of ms, often.
 GARBAGE = (20_000, 20, 50)
 
 EXIT_OK, EXIT_FAULT, EXIT_CONFIGURATION = 0, 1, 2
