@@ -3,10 +3,14 @@
 No decoration, no personal data: log ids, counts, kinds and durations; never names, texts or bodies.
 """
 
+import asyncio
+import atexit
 import json
 import logging
 import sys
+from collections.abc import Callable
 from enum import StrEnum
+from typing import BinaryIO
 
 import msgspec
 import structlog
@@ -39,6 +43,48 @@ def _add_trace(_logger: WrappedLogger, _method: str, event: EventDict) -> EventD
     return event
 
 
+#: Seconds that an event below a warning may wait for others before all are written together.
+WRITE_AFTER = 0.05
+
+
+class LineWriter:
+    """Writes lines: warnings and worse at once, the rest together every few hundredths of a second.
+
+    A write for each of thousands of events a second costs the event loop more than what the events tell of. Order is
+    kept, since a warning takes along what waits; a process that is killed loses what waited.
+    """
+
+    def __init__(self, file: BinaryIO) -> None:
+        self._file = file
+        self._waiting: list[bytes] = []
+
+    def later(self, line: bytes) -> None:
+        """Write `line` soon; at once where no event loop runs."""
+        self._waiting.append(line)
+        if len(self._waiting) > 1:
+            return
+        try:
+            asyncio.get_running_loop().call_later(WRITE_AFTER, self.flush)
+        except RuntimeError:
+            self.flush()
+
+    def now(self, line: bytes) -> None:
+        """Write `line` and all that waits."""
+        self._waiting.append(line)
+        self.flush()
+
+    def flush(self) -> None:
+        """Write all that waits."""
+        if self._waiting:
+            lines, self._waiting = self._waiting, []
+            self._file.write(b"\n".join(lines) + b"\n")
+            self._file.flush()
+
+    # structlog calls the method named like the level.
+    debug = info = msg = later
+    warning = warn = error = exception = critical = fatal = now
+
+
 def _render_json(_logger: WrappedLogger, _method: str, event: EventDict) -> bytes:
     try:
         return msgspec.json.encode(event, enc_hook=repr)
@@ -58,9 +104,9 @@ def configure_logging(service: str, log_format: LogFormat, level: LogLevel) -> N
         # Without local variables, which both renderers would show by default: they hold keys, names and bodies.
         tracebacks = structlog.processors.ExceptionRenderer(ExceptionDictTransformer(show_locals=False))
         processors += [tracebacks, _render_json]
-        factory: structlog.BytesLoggerFactory | structlog.PrintLoggerFactory = structlog.BytesLoggerFactory(
-            sys.stderr.buffer
-        )
+        writer = LineWriter(sys.stderr.buffer)
+        atexit.register(writer.flush)
+        factory: Callable[..., LineWriter | structlog.PrintLogger] = lambda *_: writer  # noqa: E731  (a factory)
     else:
         factory = structlog.PrintLoggerFactory(sys.stderr)
         plain = structlog.dev.plain_traceback
