@@ -1,5 +1,7 @@
 """Log lines: one JSON object each, and nothing of what a traceback's variables held."""
 
+import asyncio
+import io
 import json
 import subprocess
 import sys
@@ -8,7 +10,7 @@ from collections.abc import Iterator
 import pytest
 import structlog
 
-from bitbylaw.common.telemetry.logging import LogFormat, LogLevel, configure_logging, get_logger
+from bitbylaw.common.telemetry.logging import LineWriter, LogFormat, LogLevel, configure_logging, get_logger
 from bitbylaw.common.telemetry.trace import TraceParent, current_trace
 
 
@@ -70,3 +72,25 @@ def test_half_a_surrogate_pair_can_be_logged(capfdbinary: pytest.CaptureFixture[
     subprocess.run([sys.executable, "-c", code], check=True)  # noqa: S603  (our own code)
     line = json.loads(capfdbinary.readouterr().err)
     assert (line["subject"], line["other"]) == ("a\ud800", "ü")
+
+
+async def test_lines_wait_for_one_another_and_warnings_for_nobody() -> None:
+    """Below a warning, lines are written together soon; a warning is written at once, after what waited before it."""
+    file = io.BytesIO()
+    writer = LineWriter(file)
+    writer.info(b"one")
+    writer.info(b"two")
+    assert file.getvalue() == b""
+    writer.warning(b"three")
+    assert file.getvalue() == b"one\ntwo\nthree\n"
+    writer.info(b"four")
+    async with asyncio.timeout(5):
+        while not file.getvalue().endswith(b"four\n"):  # noqa: ASYNC110  (the loop calls the writer)
+            await asyncio.sleep(0)
+
+
+def test_without_an_event_loop_lines_are_written_at_once() -> None:
+    """Outside an event loop nothing waits: there is nobody to write it later."""
+    file = io.BytesIO()
+    LineWriter(file).info(b"one")
+    assert file.getvalue() == b"one\n"
