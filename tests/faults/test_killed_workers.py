@@ -9,7 +9,8 @@ from itertools import count
 
 import pytest
 import pytest_asyncio
-from tests.support.documents import READING, Firm, Owner, eventually, running
+from tests.support.documents import READING, Firm, Owner, running
+from tests.support.services import eventually
 
 from bitbylaw.simulators.faults import FaultKind, FaultPlan, FaultRule, RequestEntry
 

@@ -5,7 +5,8 @@ from collections.abc import AsyncIterator, Callable
 
 import pytest
 import pytest_asyncio
-from tests.support.documents import Firm, eventually, running
+from tests.support.documents import Firm, running
+from tests.support.services import eventually
 
 from bitbylaw.simulators.faults import FaultKind, FaultRule
 

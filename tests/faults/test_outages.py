@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 import pytest_asyncio
-from tests.support.documents import Firm, Process, eventually, running
+from tests.support.documents import Firm, running
+from tests.support.services import Process, eventually
 
 from bitbylaw.simulators.faults import FaultKind, FaultRule, RequestEntry
 

@@ -7,7 +7,8 @@ from itertools import pairwise
 
 import pytest
 import pytest_asyncio
-from tests.support.documents import READING, Firm, eventually, running
+from tests.support.documents import READING, Firm, running
+from tests.support.services import eventually
 
 from bitbylaw.simulators.faults import FaultKind, FaultRule, RequestEntry
 

@@ -4,17 +4,12 @@
 to start, kill and stop, and `wrong`, which says what is wrong with a document by looking at both systems.
 """
 
-import asyncio
 import hashlib
-import inspect
 import json
-import os
-import re
-import signal
 import subprocess
 import sys
 from base64 import b64encode
-from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Iterable, Sequence
+from collections.abc import AsyncIterator, Collection, Iterable, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
@@ -23,6 +18,7 @@ import aiohttp
 import msgspec
 from tests.support.nats import NatsServer, connected
 from tests.support.process import ROOT, die_with_parent, environment
+from tests.support.services import Process, eventually
 
 from bitbylaw.common.bus.connection import Bus
 from bitbylaw.common.bus.dead_letters import DeadLetter
@@ -46,95 +42,8 @@ WEBHOOKS = {"CDokumente": "document", "Raeumungsklage": "raeumungsklage", "Accou
 #: Looks at xAI's processing come quickly in tests, and late uploads are not awaited for long; the rest is as delivered.
 POLICIES = "[documents]\nlook_seconds = [0.2, 1.0]\nlate_upload_seconds = {late:.1f}\n"
 LATE = 1.0
-_PAUSE = 0.02
 
 Owner = tuple[str, str]
-
-
-async def eventually(condition: Callable[[], bool | Awaitable[bool]], what: str, *, within: float = 30.0) -> None:
-    """Return when `condition` holds. The parties are other processes: there is nothing to wait on but their state.
-
-    Raises:
-        AssertionError: it does not within so many seconds.
-    """
-    try:
-        async with asyncio.timeout(within):
-            while True:
-                holds = condition()
-                if await holds if inspect.isawaitable(holds) else holds:
-                    return
-                await asyncio.sleep(_PAUSE)
-    except TimeoutError:
-        raise AssertionError(f"not within {within:g} s: {what}") from None
-
-
-class Process:
-    """A process of ours, its log lines and its metrics."""
-
-    def __init__(self, popen: subprocess.Popen[bytes], log: Path) -> None:
-        self._popen = popen
-        self._log = log
-
-    @property
-    def pid(self) -> int:
-        """Its number."""
-        return self._popen.pid
-
-    @property
-    def running(self) -> bool:
-        """Whether it is alive."""
-        return self._popen.poll() is None
-
-    def text(self) -> str:
-        """All it wrote."""
-        return self._log.read_text(encoding="utf-8")
-
-    def lines(self, event: str = "") -> list[dict[str, Any]]:
-        """Its log lines, those of `event` only if given."""
-        lines = [json.loads(line) for line in self.text().splitlines() if line.startswith("{") and line.endswith("}")]
-        return [line for line in lines if not event or line["event"] == event]
-
-    async def said(self, event: str, *, within: float = 30.0) -> dict[str, Any]:
-        """Its first line of `event`, once it has come."""
-        await eventually(lambda: bool(self.lines(event)) or not self.running, f"log line {event}", within=within)
-        assert self.lines(event), f"ended without {event}:\n{self.text()[-3000:]}"
-        return self.lines(event)[0]
-
-    async def metrics(self) -> dict[str, float]:
-        """Its metrics, each by name and labels as they stand in the exposition."""
-        port = (await self.said("service_starting"))["ops_port"]
-        async with aiohttp.ClientSession() as session, session.get(f"http://127.0.0.1:{port}/metrics") as answer:
-            text = await answer.text()
-        pairs = (line.rpartition(" ") for line in text.splitlines() if not line.startswith("#"))
-        return {name: float(value) for name, _, value in pairs}
-
-    async def metric(self, name: str) -> float:
-        """The sum of a metric over its labels, 0 while it has none."""
-        return sum(value for key, value in (await self.metrics()).items() if key.partition("{")[0] == name)
-
-    def peak_memory(self) -> int:
-        """The largest resident set it ever had, in bytes (Linux)."""
-        match = re.search(r"VmHWM:\s+(\d+) kB", Path(f"/proc/{self.pid}/status").read_text(encoding="ascii"))
-        assert match is not None
-        return int(match[1]) * 1024
-
-    def kill(self) -> None:
-        """SIGKILL it and see it gone."""
-        self._popen.kill()
-        self._popen.wait(10)
-
-    def stop(self) -> None:
-        """SIGSTOP: it stands still, its connections stay open."""
-        os.kill(self.pid, signal.SIGSTOP)
-
-    def resume(self) -> None:
-        """SIGCONT."""
-        os.kill(self.pid, signal.SIGCONT)
-
-    async def drain(self) -> int:
-        """SIGTERM; its exit code."""
-        self._popen.terminate()
-        return await asyncio.to_thread(self._popen.wait, 30)
 
 
 class Step(msgspec.Struct, frozen=True):

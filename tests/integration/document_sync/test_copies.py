@@ -8,7 +8,8 @@ from collections.abc import AsyncIterator
 
 import pytest
 import pytest_asyncio
-from tests.support.documents import Firm, Process, eventually, running
+from tests.support.documents import Firm, running
+from tests.support.services import Process, eventually
 
 from bitbylaw.simulators.faults import FaultKind, FaultRule
 
