@@ -17,8 +17,6 @@ from bitbylaw.common.telemetry.trace import TraceParent
 
 #: EspoCRM's record ids: 17 lowercase hex digits, or a UUID where the installation says so (reference espocrm.md, 4).
 ENTITY_ID = re.compile(r"[0-9a-f]{17}|[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
-#: An employee's short sign in Advoware.
-KUERZEL = re.compile(r"[A-Za-zÄÖÜäöüß0-9_-]{1,20}")
 
 MAX_PAYLOAD_BYTES = 64 * 1024
 #: Longest `ce-id` and `ce-source` that are taken over; they go back out in headers, where they must not break limits.
